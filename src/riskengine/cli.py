@@ -1,0 +1,194 @@
+"""The command line: each command is a thin call, every mistake is one line and exit code 2."""
+
+import json
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from riskengine.errors import InputError, RiskEngineError
+from riskengine.settings import Settings
+from riskengine.tables import CONTRACTS, table_schema
+
+app = typer.Typer(
+    name="riskengine",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Risk pricing and product recommendation for health insurers. Start with `riskengine demo`.",
+)
+console = Console()
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for the results; made if needed.")]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="First day of cover; today if left out."),
+]
+Alias = Annotated[
+    str, typer.Option("--release", help="Alias of a registered release, such as champion.")
+]
+
+
+@app.command()
+def demo(out: Out = Path("demo-output")) -> None:
+    """Run everything on real data: train, register, quote, recommend, reprice, report.
+
+    The data are the RAND Health Insurance Experiment (extra `demo`). Takes a minute or two.
+    """
+    from riskengine.demo import STAGES, run_demo  # noqa: PLC0415 (heavy: only when asked for)
+
+    with _progress() as progress:
+        bar = progress.add_task("starting", total=STAGES)
+        started = 0
+
+        def stage(line: str) -> None:
+            nonlocal started
+            progress.update(bar, description=line, completed=started)
+            started += 1
+
+        result = run_demo(Settings(), out, stage)
+        progress.update(bar, description="done", completed=STAGES)
+    answers = json.dumps(result.answers)
+    console.print(f"\nA member as of {result.quote.as_of}: {answers}", soft_wrap=True)
+    table = Table("rank", "plan", "premium", "actuarial value", "first reason")
+    for rank, (item, reasons) in enumerate(result.recommendation.items, start=1):
+        table.add_row(
+            str(rank),
+            item.priced.plan.plan,
+            f"{item.premium:.2f}",
+            f"{item.priced.actuarial_value[0]:.3f}",
+            reasons[0].text.en,
+        )
+    console.print(table)
+    moved = result.dislocation
+    console.print(
+        f"Book: {moved.policies_out:,} policies repriced, {moved.quarantined} quarantined; premiums"
+        f" {moved.expiring_premium:,.2f} -> {moved.compared_offered_premium:,.2f}"
+    )
+    console.print(f"Release {result.release.hash[:12]}, version {result.version}, alias champion")
+    for path in result.files:
+        console.print(f"  {path}")
+    console.print("Look at the report, then type: riskengine serve")
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Serve quotes and recommendations over HTTP; the documentation is at /docs."""
+    import uvicorn  # noqa: PLC0415
+
+    from riskengine.registry import load_registered  # noqa: PLC0415
+    from riskengine.service.app import create_app  # noqa: PLC0415
+
+    settings = Settings()
+    application = create_app(lambda: load_registered(settings))
+    uvicorn.run(application, host=host or settings.host, port=port or settings.port)
+
+
+@app.command()
+def quote(
+    answers: Annotated[str, typer.Option(help='JSON, such as {"age": 43, "sex": "female"}.')],
+    plan: Annotated[list[str] | None, typer.Option(help="A plan; all if left out.")] = None,
+    as_of: AsOf = None,
+    release: Alias = "champion",
+) -> None:
+    """Price plans for one member; prints the same JSON as POST /v1/quotes."""
+    from riskengine import engine  # noqa: PLC0415
+    from riskengine.profiles.questions import answers_to_columns  # noqa: PLC0415
+    from riskengine.registry import load_registered  # noqa: PLC0415
+    from riskengine.service.contracts import quote_response  # noqa: PLC0415
+
+    try:
+        given = json.loads(answers)
+    except ValueError as error:
+        message = f"--answers is not JSON: {error}"
+        raise InputError(message) from error
+    if not isinstance(given, dict):
+        message = '--answers must be a JSON object, such as {"age": 43, "sex": "female"}'
+        raise InputError(message)
+    loaded = load_registered(Settings(), release)
+    columns = answers_to_columns(loaded.questions, given)
+    result = engine.quote(loaded, columns, _day(as_of), tuple(plan or ()))
+    print(quote_response(loaded, given, result).model_dump_json(indent=1))  # noqa: T201
+
+
+@app.command()
+def reprice(
+    portfolio: Annotated[Path, typer.Option(help="Parquet file, one row a policy.")],
+    out: Out,
+    release: Alias = "champion",
+    as_of: AsOf = None,
+) -> None:
+    """Reprice a book: Parquet in, Parquet out, with a dislocation summary.
+
+    Columns: policy_id, member_id, plan, the release's questions, and expiring_premium if known.
+    Rows that cannot be priced go to quarantine.parquet with the reason.
+    """
+    from riskengine.batch.reprice import reprice_file  # noqa: PLC0415
+    from riskengine.registry import load_registered  # noqa: PLC0415
+
+    loaded = load_registered(Settings(), release)
+    with _progress() as progress:
+        bar = progress.add_task(f"repricing {portfolio.name}", total=None)
+        summary = reprice_file(
+            loaded,
+            portfolio,
+            out,
+            _day(as_of),
+            lambda done, total: progress.update(bar, completed=done, total=total),
+        )
+    console.print(
+        f"{summary.policies_in:,} policies: {summary.policies_out:,} repriced,"
+        f" {summary.quarantined:,} quarantined; offered {summary.offered_premium:,.2f} a year"
+    )
+    for name in ("repriced.parquet", "dislocation.json", "quarantine.parquet"):
+        if (out / name).is_file():
+            console.print(f"  {out / name}")
+
+
+@app.command()
+def schemas(
+    folder: Annotated[Path, typer.Option(help="Where the files are.")] = Path("data/schemas"),
+    check: Annotated[bool, typer.Option("--check", help="Only compare, write nothing.")] = False,
+) -> None:
+    """Write the Table Schema of every table contract, or check that the files are up to date."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in CONTRACTS:
+        text = json.dumps(table_schema(name), ensure_ascii=False, indent=2) + "\n"
+        path = folder / f"{name}.json"
+        if check and (not path.is_file() or path.read_text(encoding="utf-8") != text):
+            message = f"{path} is out of date: run `riskengine schemas`"
+            raise InputError(message)
+        if not check:
+            path.write_text(text, encoding="utf-8")
+    console.print(f"{len(CONTRACTS)} schemas {'are up to date' if check else 'written'}: {folder}")
+
+
+def main() -> None:
+    """Run the command line; expected errors end in one line on stderr and exit code 2."""
+    try:
+        app()
+    except RiskEngineError as error:
+        Console(stderr=True).print(f"error: {error}", soft_wrap=True, markup=False, highlight=False)
+        sys.exit(2)
+
+
+def _day(as_of: datetime | None) -> date:
+    return as_of.date() if as_of else datetime.now().astimezone().date()
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description:<58}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )

@@ -1,0 +1,144 @@
+"""The whole flow on one screen: answers to a quote, to a recommendation, a book to a repriced book.
+
+Pure: no clock, no files, no network. Every front door calls these three functions and no other.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from riskengine.errors import AnswerError, Problem, UnknownNameError
+from riskengine.pricing.rating import PricedPlan, price_plan, reference_columns
+from riskengine.profiles.questions import missing_answers
+from riskengine.recommendation.eligibility import Failure, failures
+from riskengine.recommendation.ranking import rank
+from riskengine.recommendation.reasons import Reason, reasons_for
+from riskengine.recommendation.value import Worth, worth
+from riskengine.release import Release
+from riskengine.risk.model import Relativities
+from riskengine.vocabulary import Columns, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Quote:
+    """Offers for one member, with what led to them. `missing` are unanswered questions."""
+
+    as_of: date
+    mean: float
+    relativities: Relativities
+    offers: tuple[PricedPlan, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """Plans ranked for one member with reasons, and those not offered with the gates they failed.
+
+    An empty `items` is an answer: nothing may be offered, and `not_offered` says why.
+    """
+
+    items: tuple[tuple[Worth, tuple[Reason, ...]], ...]
+    not_offered: tuple[Failure, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Repriced:
+    """n policies repriced, each for its own plan; amounts in currency a year, cents as integers."""
+
+    pure_premium: FloatArray
+    actuarial_value: FloatArray
+    technical_premium: FloatArray
+    offered_cents: IntArray
+
+
+def quote(release: Release, columns: Columns, as_of: date, plans: tuple[str, ...]) -> Quote:
+    """Price `plans` (all of the catalogue where empty) for the member in row 0 of `columns`.
+
+    `columns` are checked answers (`riskengine.profiles.questions`). Raises `UnknownNameError` for
+    an unknown plan and `AnswerError` where the member may not buy one of those named.
+    """
+    names = plans or release.catalogue.names
+    refused = [f for name in names for f in _failures(release, name, columns, as_of)]
+    if refused:
+        raise AnswerError(
+            [Problem(0, f.field, f.value, f"plan {f.plan} is {f.allowed}") for f in refused]
+        )
+    inputs = reference_columns(release.medical_spend, columns)
+    mean = release.medical_spend.predict(inputs)
+    return Quote(
+        as_of=as_of,
+        mean=float(mean[0]),
+        relativities=release.medical_spend.explain(inputs),
+        offers=tuple(_price(release, name, mean, as_of) for name in names),
+        missing=tuple(missing_answers(release.questions, columns)),
+    )
+
+
+def recommend(
+    release: Release, columns: Columns, as_of: date, plans: tuple[str, ...] = ()
+) -> Recommendation:
+    """Rank `plans` (all of the catalogue where empty) for the member in row 0 of `columns`.
+
+    Gates, then price, then worth to the member from the same continuance, then order and reasons.
+    Raises `UnknownNameError` for an unknown plan.
+    """
+    names = plans or release.catalogue.names
+    refused = [f for name in names for f in _failures(release, name, columns, as_of)]
+    eligible = [name for name in names if name not in {f.plan for f in refused}]
+    mean = release.medical_spend.predict(reference_columns(release.medical_spend, columns))
+    missing = tuple(missing_answers(release.questions, columns))
+    aversion = release.ranking_policy.risk_aversion.on(as_of, "risk_aversion")
+    trended = float(mean[0]) * release.loadings(as_of).trend_factor
+    ranked = rank(
+        [
+            worth(
+                _price(release, name, mean, as_of),
+                trended,
+                release.medical_spend.continuance,
+                release.utilisation,
+                aversion,
+            )
+            for name in eligible
+        ]
+    )
+    items = tuple((item, tuple(reasons_for(item, ranked, len(missing)))) for item in ranked)
+    return Recommendation(items, tuple(refused), missing)
+
+
+def reprice(release: Release, columns: Columns, plans: np.ndarray, as_of: date) -> Repriced:
+    """Price n members, each for the plan of the same row in `plans` (n,), names as objects.
+
+    The same chain as `quote`, column by column. Raises `UnknownNameError` for an unknown plan.
+    """
+    mean = release.medical_spend.predict(reference_columns(release.medical_spend, columns))
+    size = len(mean)
+    result = Repriced(mean, np.empty(size), np.empty(size), np.empty(size, np.int64))
+    done = np.zeros(size, dtype=bool)
+    for name in release.catalogue.names:
+        rows = np.flatnonzero(plans == name)
+        priced = _price(release, name, mean[rows], as_of)
+        result.actuarial_value[rows] = priced.actuarial_value
+        result.technical_premium[rows] = priced.chain.technical_premium
+        result.offered_cents[rows] = priced.chain.offered_cents
+        done[rows] = True
+    if not done.all():
+        row = int(np.flatnonzero(~done)[0])
+        message = f"unknown plan {plans[row]!r} in row {row}: known are {release.catalogue.names}"
+        raise UnknownNameError(message)
+    return result
+
+
+def _failures(release: Release, name: str, columns: Columns, as_of: date) -> list[Failure]:
+    return failures(release.catalogue.plan(name), float(columns["age"][0]), as_of)
+
+
+def _price(release: Release, name: str, mean: FloatArray, as_of: date) -> PricedPlan:
+    return price_plan(
+        release.catalogue.plan(name),
+        mean,
+        release.medical_spend,
+        release.utilisation,
+        release.loadings(as_of),
+    )

@@ -1,0 +1,61 @@
+"""Every error riskengine raises on purpose, as one tree.
+
+    RiskEngineError
+    ├── InputError            what came in breaks its contract
+    │   ├── AnswerError       an answer of a quote: unknown, missing or out of range
+    │   ├── TableError        a table: missing column, wrong type, too many bad rows
+    │   └── SpecError         a model spec, product file or rate book
+    ├── UnknownNameError      a plan, factor, level or date that is not there
+    └── ReleaseError          a release that is missing, changed or cannot be used
+
+A message says what is wrong, which value, and what to do. The HTTP status of each class is mapped
+in `service`, its exit code in `cli`; nothing here knows of either.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class RiskEngineError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class InputError(RiskEngineError):
+    """What came in breaks its contract."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with one value of an input.
+
+    `row` is the 0-based position in the batch (0 for a live quote).
+    """
+
+    row: int
+    field: str
+    value: str
+    message: str
+
+
+class AnswerError(InputError):
+    """Answers that are unknown, missing or out of range, all of them at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(f"{p.field}={p.value}: {p.message}" for p in self.problems))
+
+
+class TableError(InputError):
+    """A table that breaks its contract."""
+
+
+class SpecError(InputError):
+    """A model spec, product file or rate book that cannot be read."""
+
+
+class UnknownNameError(RiskEngineError):
+    """A plan, factor, level or date that is not there; it never stands for 1.0 or 0."""
+
+
+class ReleaseError(RiskEngineError):
+    """A release that is missing, has been changed, or cannot be used."""

@@ -1,0 +1,118 @@
+"""The chain from pure premium to offered premium, every step named and replayable.
+
+All members at once: a step is a column. A live quote is the same chain over one row, so batch and
+live agree bit for bit. Floats carry the chain; the one rounding, to cents and half up, is decimal.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+import numpy as np
+
+from riskengine.errors import InputError
+from riskengine.pricing.utilisation import InducedUtilisation
+from riskengine.products.rate_book import Loadings
+from riskengine.vocabulary import FloatArray, IntArray, Operation
+
+CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the chain for n members: `running` is what results, in currency a year."""
+
+    name: str
+    operation: Operation
+    value: FloatArray
+    running: FloatArray
+
+
+@dataclass(frozen=True)
+class PremiumChain:
+    """The steps of one plan for n members and the premium they end in, in whole cents (n,)."""
+
+    steps: tuple[Step, ...]
+    offered_cents: IntArray
+
+    @property
+    def technical_premium(self) -> FloatArray:
+        """The premium before the rounding, in currency a year, (n,)."""
+        return self.steps[-2].running
+
+
+def premium_chain(
+    mean: FloatArray,
+    actuarial_value: FloatArray,
+    utilisation: InducedUtilisation,
+    loadings: Loadings,
+) -> PremiumChain:
+    """Price one plan for n members.
+
+    `mean` (n,) is the annual ground-up cost under free care, in currency; `actuarial_value` (n,)
+    the share of the trended cost that the plan pays. The order is trend, benefit, use, expenses:
+    trend comes before the benefit, because a fixed deductible loses its bite as costs rise.
+    """
+    use = utilisation.factor(actuarial_value)
+    planned: Sequence[tuple[str, Operation, FloatArray | float]] = (
+        ("pure_premium", Operation.START, mean),
+        ("trend_factor", Operation.MULTIPLY, loadings.trend_factor),
+        ("actuarial_value", Operation.MULTIPLY, actuarial_value),
+        ("induced_utilisation", Operation.MULTIPLY, use),
+        ("fixed_expense", Operation.ADD, loadings.fixed_expense),
+        ("permissible_loss_ratio", Operation.DIVIDE, loadings.permissible_loss_ratio),
+    )
+    steps: list[Step] = []
+    running = np.zeros(len(mean))
+    for name, operation, value in planned:
+        column = np.broadcast_to(np.asarray(value, dtype=np.float64), mean.shape)
+        running = apply(operation, running, column)
+        steps.append(Step(name, operation, column, running))
+    cents = round_half_up(running)
+    steps.append(Step("offered_premium", Operation.ROUND, np.full(len(mean), 2.0), cents / 100))
+    return PremiumChain(tuple(steps), cents)
+
+
+def apply(operation: Operation, running: FloatArray, value: FloatArray) -> FloatArray:
+    """One unrounded operation of the chain; anyone can replay a quote with it."""
+    match operation:
+        case Operation.START:
+            return value
+        case Operation.MULTIPLY:
+            return running * value
+        case Operation.ADD:
+            return running + value
+        case Operation.DIVIDE:
+            return running / value
+        case Operation.ROUND:
+            return round_half_up(running) / 100
+
+
+def round_half_up(amount: FloatArray) -> IntArray:
+    """Amounts in currency to whole cents, half up, as decimal arithmetic on their digits would.
+
+    Only rows next to half a cent need the decimal; the rest cannot round differently. Raises
+    `InputError` for an amount that is negative or not finite.
+
+    >>> round_half_up(np.array([1.005, 2.675, 2.6749])).tolist()
+    [101, 268, 267]
+    """
+    if not (np.isfinite(amount) & (amount >= 0) & (amount < 1e12)).all():
+        message = "a premium is negative, too large or not a number: check the inputs of its chain"
+        raise InputError(message)
+    scaled = amount * 100
+    cents = np.floor(scaled + 0.5).astype(np.int64)
+    near_half = np.abs(scaled - np.floor(scaled) - 0.5) < 1e-9 * np.maximum(scaled, 1.0)
+    for row in np.flatnonzero(near_half):
+        exact = Decimal(repr(float(amount[row]))).quantize(CENT, ROUND_HALF_UP)
+        cents[row] = int(exact * 100)
+    return cents
+
+
+def as_decimal(cents: int) -> Decimal:
+    """Cents as an amount of money.
+
+    >>> as_decimal(123450)
+    Decimal('1234.50')
+    """
+    return (Decimal(cents) / 100).quantize(CENT)

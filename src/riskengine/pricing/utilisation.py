@@ -1,0 +1,57 @@
+"""Induced utilisation: richer cover is used more, and by how much, learnt from an experiment.
+
+The factor is relative to free care and never falls as the actuarial value rises, so it cannot turn
+the order of two plans around.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.isotonic import IsotonicRegression
+
+from riskengine.errors import InputError
+from riskengine.vocabulary import FloatArray
+
+
+@dataclass(frozen=True)
+class InducedUtilisation:
+    """A curve through points: `factors` at `actuarial_values`, both rising and ending at (1, 1).
+
+    Linear between points and level below the first.
+    """
+
+    actuarial_values: tuple[float, ...]
+    factors: tuple[float, ...]
+
+    def factor(self, actuarial_value: FloatArray) -> FloatArray:
+        """The factor for each actuarial value.
+
+        >>> InducedUtilisation((0.5, 1.0), (0.8, 1.0)).factor(np.array([0.2, 0.75])).tolist()
+        [0.8, 0.9]
+        """
+        result: FloatArray = np.interp(actuarial_value, self.actuarial_values, self.factors)
+        return result
+
+
+def fit_induced_utilisation(
+    actuarial_value: FloatArray, relative_use: FloatArray, exposure: FloatArray
+) -> InducedUtilisation:
+    """A rising curve through groups that held different cover.
+
+    Each group has its `actuarial_value`, its mean cost relative to the same members under free
+    care (`relative_use`) and its `exposure`, (groups,). Isotonic regression pools what is out of
+    order; factors above 1 are refused, for nothing is richer than free care.
+    """
+    if (actuarial_value <= 0).any() or (actuarial_value > 1).any():
+        message = f"actuarial values must lie in (0, 1], not {actuarial_value.tolist()}"
+        raise InputError(message)
+    if (relative_use > 1 + 1e-9).any():
+        message = f"use relative to free care is above 1: {relative_use.max():.4f}"
+        raise InputError(message)
+    order = np.argsort(actuarial_value, kind="stable")
+    curve = IsotonicRegression().fit_transform(
+        actuarial_value[order], relative_use[order], sample_weight=exposure[order]
+    )
+    points = dict(zip(actuarial_value[order].tolist(), curve.tolist(), strict=True))
+    points[1.0] = 1.0
+    return InducedUtilisation(tuple(points), tuple(points.values()))

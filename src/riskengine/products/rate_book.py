@@ -1,0 +1,78 @@
+"""A rate book: the dated numbers and permissions that turn an expected cost into a premium."""
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import Field
+
+from riskengine.errors import UnknownNameError
+from riskengine.products.product import LaxDate
+from riskengine.vocabulary import Frozen
+
+Permitted = Annotated[tuple[str, ...], Field(strict=False)]
+
+
+class DatedValue(Frozen):
+    """One value of a parameter, in force from `effective_from` until the next one."""
+
+    value: float
+    effective_from: LaxDate
+    reference: str = Field(min_length=1)
+
+
+class Parameter(Frozen):
+    """A parameter with its unit and its values over time, oldest first."""
+
+    unit: str = Field(min_length=1)
+    values: Annotated[tuple[DatedValue, ...], Field(strict=False, min_length=1)]
+
+    def on(self, as_of: date, name: str) -> float:
+        """The value in force on `as_of`; raises `UnknownNameError` before the first one."""
+        in_force = [v for v in self.values if v.effective_from <= as_of]
+        if not in_force:
+            first = min(v.effective_from for v in self.values)
+            message = f"{name} has no value on {as_of}: give a date from {first} on"
+            raise UnknownNameError(message)
+        return max(in_force, key=lambda v: v.effective_from).value
+
+
+class RateBook(Frozen):
+    """The loadings of one market and the rating factors it permits.
+
+    Loadings that are shares are shares of the premium, so the expected cost is divided by one less
+    their sum, the permissible loss ratio.
+    """
+
+    market: str
+    edition: str
+    permitted_factors: Permitted
+    trend_factor: Parameter
+    fixed_expense: Parameter
+    variable_expense: Parameter
+    commission: Parameter
+    premium_tax: Parameter
+    profit_margin: Parameter
+    risk_margin: Parameter
+
+
+class Loadings(Frozen):
+    """The numbers of a rate book in force on one day."""
+
+    trend_factor: float = Field(gt=0)
+    fixed_expense: float = Field(ge=0)
+    permissible_loss_ratio: float = Field(gt=0, le=1)
+
+
+def loadings_on(book: RateBook, as_of: date) -> Loadings:
+    """The loadings in force on `as_of`.
+
+    `permissible_loss_ratio` is 1 - commission - variable expense - premium tax - profit margin -
+    risk margin. Raises `UnknownNameError` when a parameter has no value on that day.
+    """
+    shares = ("commission", "variable_expense", "premium_tax", "profit_margin", "risk_margin")
+    total = sum(getattr(book, name).on(as_of, name) for name in shares)
+    return Loadings(
+        trend_factor=book.trend_factor.on(as_of, "trend_factor"),
+        fixed_expense=book.fixed_expense.on(as_of, "fixed_expense"),
+        permissible_loss_ratio=round(1 - total, 12),
+    )

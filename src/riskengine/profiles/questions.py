@@ -1,0 +1,170 @@
+"""What may be asked of a member, and the one check that answers go through in every channel.
+
+A live quote is a batch of one: the service, the batch job and the notebooks turn their input into
+columns here, and the same vectorised check says what is wrong with which value. A missing answer
+is a missing value; it is never replaced.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import pyarrow as arrow
+import pyarrow.compute as pc
+
+from riskengine.errors import AnswerError, Problem, TableError
+from riskengine.vocabulary import Answer, Columns, Frozen, Text
+
+
+class Question(Frozen):
+    """One answer a quote can use.
+
+    `minimum` and `maximum` (inclusive, in `unit`) bound a number, `levels` lists the values of a
+    level. An optional question may stay unanswered: it is then priced as missing.
+    """
+
+    name: str
+    title: Text
+    kind: Literal["number", "level"]
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    levels: tuple[str, ...] = ()
+    required: bool = False
+    sensitive: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """The permitted values in words, for messages and documentation."""
+        if self.kind == "level":
+            return "one of " + ", ".join(self.levels)
+        unit = f" {self.unit}" if self.unit else ""
+        return f"a number from {self.minimum:g} to {self.maximum:g}{unit}"
+
+
+def answers_to_columns(questions: Sequence[Question], answers: Mapping[str, Answer]) -> Columns:
+    """One member's answers as columns of length 1.
+
+    Raises `AnswerError` naming every unknown, mistyped, out-of-range or missing answer.
+    """
+    known = {question.name for question in questions}
+    problems = [
+        Problem(0, name, repr(value), f"unknown question; known are {', '.join(sorted(known))}")
+        for name, value in answers.items()
+        if name not in known
+    ]
+    columns: dict[str, np.ndarray] = {}
+    for question in questions:
+        value = answers.get(question.name)
+        if not _has_type(question, value):
+            problems.append(_problem(0, question, value))
+            value = None if not question.required else _any_valid(question)
+        if question.kind == "number":
+            columns[question.name] = np.array([np.nan if value is None else value], np.float64)
+        else:
+            columns[question.name] = np.array([value], dtype=object)
+    problems += check_columns(questions, columns)
+    if problems:
+        raise AnswerError(problems)
+    return columns
+
+
+def table_to_columns(
+    questions: Sequence[Question], table: arrow.Table | arrow.RecordBatch
+) -> Columns:
+    """The columns of the questions in `table`; other columns are left alone.
+
+    A null is a missing answer. Raises `TableError` naming all columns that are absent or of the
+    wrong type. The values are not checked: `check_columns` does that, row by row.
+    """
+    columns: dict[str, np.ndarray] = {}
+    wrong = []
+    for question in questions:
+        if question.name not in table.schema.names:
+            wrong.append(f"{question.name} is missing")
+            continue
+        values = table[question.name]
+        if isinstance(values, arrow.ChunkedArray):
+            values = values.combine_chunks()
+        if arrow.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        if question.kind == "number" and _is_number(values.type):
+            columns[question.name] = np.asarray(
+                pc.fill_null(values.cast(arrow.float64()), np.nan), np.float64
+            )
+        elif question.kind == "level" and _is_text(values.type):
+            columns[question.name] = values.to_numpy(zero_copy_only=False).astype(object)
+        else:
+            wrong.append(f"{question.name} is {values.type}, not a {question.kind}")
+    if wrong:
+        message = "columns that do not fit: " + "; ".join(wrong)
+        raise TableError(message)
+    return columns
+
+
+def check_columns(questions: Sequence[Question], columns: Columns) -> list[Problem]:
+    """Every value that is out of range, no known level, or missing though required."""
+    problems: list[Problem] = []
+    for question in questions:
+        values = columns[question.name]
+        if question.kind == "number":
+            numbers = values.astype(np.float64)
+            absent = np.isnan(numbers)
+            low = -np.inf if question.minimum is None else question.minimum
+            high = np.inf if question.maximum is None else question.maximum
+            bad = ~absent & ~(np.isfinite(numbers) & (numbers >= low) & (numbers <= high))
+        else:
+            absent = np.equal(values, None)
+            bad = ~absent & ~np.isin(values, np.array(question.levels, dtype=object))
+        if question.required:
+            bad = bad | absent
+        problems += [_problem(int(row), question, values[row]) for row in np.flatnonzero(bad)]
+    return problems
+
+
+def missing_answers(questions: Sequence[Question], columns: Columns, row: int = 0) -> list[str]:
+    """Names of the optional questions that row `row` leaves unanswered, in question order."""
+    return [q.name for q in questions if _is_missing(columns[q.name][row])]
+
+
+def _problem(row: int, question: Question, value: object) -> Problem:
+    if question.required and _is_missing(value):
+        return Problem(row, question.name, "missing", f"required: give {question.allowed}")
+    return Problem(row, question.name, repr(_plain(value)), f"give {question.allowed}")
+
+
+def _plain(value: object) -> object:
+    value = value.item() if isinstance(value, np.generic) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float | np.floating) and bool(np.isnan(value)))
+
+
+def _has_type(question: Question, value: Answer) -> bool:
+    if value is None:
+        return True
+    if question.kind == "level":
+        return isinstance(value, str)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return not np.isnan(value) and abs(value) < 2**63
+
+
+def _any_valid(question: Question) -> Answer:
+    """A stand-in that passes the check, for a value already reported as a problem."""
+    return question.minimum if question.kind == "number" else question.levels[0]
+
+
+def _is_number(kind: arrow.DataType) -> bool:
+    return bool(arrow.types.is_floating(kind) or arrow.types.is_integer(kind))
+
+
+def _is_text(kind: arrow.DataType) -> bool:
+    return bool(
+        arrow.types.is_string(kind)
+        or arrow.types.is_large_string(kind)
+        or arrow.types.is_string_view(kind)
+        or arrow.types.is_null(kind)
+    )

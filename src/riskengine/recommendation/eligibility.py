@@ -1,0 +1,74 @@
+"""Gates: may this plan be offered to this member on this day. All failures are collected."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+import numpy as np
+
+from riskengine.products.product import Plan
+from riskengine.vocabulary import BoolArray, FloatArray
+
+
+class Gate(StrEnum):
+    """Why a plan may not be offered."""
+
+    NOT_YET_ON_SALE = "not_yet_on_sale"
+    ENTRY_AGE = "entry_age"
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """One gate of one plan for n members; `field` is the part of the request it looks at."""
+
+    plan: str
+    gate: Gate
+    field: str
+    allowed: str
+    failed: BoolArray
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A gate that one member did not pass, with the value and what is allowed."""
+
+    plan: str
+    gate: Gate
+    field: str
+    value: str
+    allowed: str
+
+
+def gates(plan: Plan, age: FloatArray, as_of: date) -> list[GateResult]:
+    """Every gate of `plan` for members of `age` (n,), in years, on `as_of`.
+
+    Entry ages are in completed years, both ends included.
+    """
+    low, high = plan.entry_age.minimum, plan.entry_age.maximum
+    years = np.floor(age)
+    return [
+        GateResult(
+            plan.plan,
+            Gate.NOT_YET_ON_SALE,
+            "as_of",
+            f"on sale from {plan.effective_from}",
+            np.full(len(age), as_of < plan.effective_from),
+        ),
+        GateResult(
+            plan.plan,
+            Gate.ENTRY_AGE,
+            "age",
+            f"for ages {low} to {high}",
+            ~((years >= low) & (years <= high)),
+        ),
+    ]
+
+
+def failures(plan: Plan, age: float, as_of: date) -> list[Failure]:
+    """Every gate that `plan` fails for a member of `age` (years) on `as_of`; empty: eligible."""
+    values = {"as_of": str(as_of), "age": f"{age:g}"}
+    return [
+        Failure(plan.plan, result.gate, result.field, values[result.field], result.allowed)
+        for result in gates(plan, np.array([age]), as_of)
+        if result.failed[0]
+    ]

@@ -1,0 +1,177 @@
+"""A release: the one frozen, content-hashed set of everything that decides a price.
+
+Models, induced utilisation, catalogue, rate book, ranking policy, questions and library versions
+are written as text files; the hash is over their bytes, so two releases with one hash price alike.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import pydantic
+
+from riskengine import __version__
+from riskengine.errors import ReleaseError, SpecError
+from riskengine.pricing.rating import check_permitted
+from riskengine.pricing.utilisation import InducedUtilisation
+from riskengine.products.product import Catalogue
+from riskengine.products.rate_book import Loadings, RateBook, loadings_on
+from riskengine.profiles.features import FEATURES
+from riskengine.profiles.questions import Question
+from riskengine.recommendation.policy import RankingPolicy
+from riskengine.risk.model import RiskModel
+
+FORMAT = 1
+_MANIFEST = "manifest.json"
+_LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Release:
+    """What prices. Build with `build_release`, keep with `save_release`.
+
+    `hash` is the SHA-256 over the release's files, 64 hexadecimal digits.
+    """
+
+    medical_spend: RiskModel
+    utilisation: InducedUtilisation
+    catalogue: Catalogue
+    rate_book: RateBook
+    ranking_policy: RankingPolicy
+    questions: tuple[Question, ...]
+    versions: dict[str, str]
+    hash: str = ""
+
+    def loadings(self, as_of: date) -> Loadings:
+        """The rate book's loadings in force on `as_of`."""
+        return loadings_on(self.rate_book, as_of)
+
+
+def build_release(
+    medical_spend: RiskModel,
+    utilisation: InducedUtilisation,
+    catalogue: Catalogue,
+    rate_book: RateBook,
+    ranking_policy: RankingPolicy,
+) -> Release:
+    """Put a release together; raises `SpecError` when its parts do not fit each other."""
+    if catalogue.market != rate_book.market:
+        message = f"catalogue is for market {catalogue.market}, rate book for {rate_book.market}"
+        raise SpecError(message)
+    check_permitted(medical_spend, rate_book)
+    features = medical_spend.spec.features
+    by_name = {feature.name: feature.question for feature in FEATURES}
+    asked = [name for name in features.names if name not in features.cover]
+    unknown = [name for name in asked if name not in by_name]
+    if unknown:
+        message = f"model {medical_spend.spec.model.name} reads no known feature: {unknown}"
+        raise SpecError(message)
+    questions = tuple(by_name[feature.name] for feature in FEATURES if feature.name in asked)
+    cannot_be_missing = [
+        q.name for q in questions if not q.required and q.name not in medical_spend.learnt_missing
+    ]
+    if cannot_be_missing:
+        message = (
+            f"{', '.join(cannot_be_missing)} may stay unanswered, but the model never saw them"
+            " missing: list them as optional in the model spec"
+        )
+        raise SpecError(message)
+    versions = {name: version(name) for name in _LIBRARIES} | {"riskengine": __version__}
+    release = Release(
+        medical_spend, utilisation, catalogue, rate_book, ranking_policy, questions, versions
+    )
+    return replace(release, hash=_hash_of(_digests(_files(release))))
+
+
+def save_release(release: Release, folder: Path) -> None:
+    """Write the release to an empty or new folder, manifest last."""
+    files = _files(release)
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    digests = _digests(files)
+    manifest = {"format": FORMAT, "hash": _hash_of(digests), "files": digests}
+    (folder / _MANIFEST).write_bytes(_json(manifest))
+
+
+def load_release(folder: Path) -> Release:
+    """The release in `folder`.
+
+    Raises `ReleaseError` when files are missing or differ from the manifest in a single byte.
+    """
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        message = f"{folder} holds no release: {error}"
+        raise ReleaseError(message) from error
+    if manifest.get("format") != FORMAT:
+        message = f"{folder} has format {manifest.get('format')}, this version reads {FORMAT}"
+        raise ReleaseError(message)
+    for name, digest in manifest["files"].items():
+        path = folder / name
+        if not path.is_file() or _digest(path.read_bytes()) != digest:
+            message = f"{path} is missing or was changed after the release was built: build anew"
+            raise ReleaseError(message)
+    if _hash_of(manifest["files"]) != manifest["hash"]:
+        message = f"the manifest in {folder} was changed after the release was built: build anew"
+        raise ReleaseError(message)
+    return replace(_from_files(folder), hash=manifest["hash"])
+
+
+def _from_files(folder: Path) -> Release:
+    try:
+        texts = {p.name: p.read_text(encoding="utf-8") for p in folder.glob("*.json")}
+        points = json.loads(texts["induced_utilisation.json"])
+        questions = pydantic.TypeAdapter(tuple[Question, ...])
+        return Release(
+            medical_spend=RiskModel.load(folder / "models" / "medical_spend"),
+            utilisation=InducedUtilisation(
+                tuple(points["actuarial_values"]), tuple(points["factors"])
+            ),
+            catalogue=Catalogue.model_validate_json(texts["catalogue.json"]),
+            rate_book=RateBook.model_validate_json(texts["rate_book.json"]),
+            ranking_policy=RankingPolicy.model_validate_json(texts["ranking_policy.json"]),
+            questions=questions.validate_json(texts["questions.json"]),
+            versions=json.loads(texts["versions.json"]),
+        )
+    except (KeyError, ValueError) as error:
+        message = f"{folder} is a release this version cannot read: {error}"
+        raise ReleaseError(message) from error
+
+
+def _files(release: Release) -> dict[str, bytes]:
+    """The release as files by relative path; equal releases give equal bytes."""
+    curve = release.utilisation
+    model = release.medical_spend.to_files()
+    return {
+        "induced_utilisation.json": _json(
+            {"actuarial_values": curve.actuarial_values, "factors": curve.factors}
+        ),
+        "catalogue.json": _json(release.catalogue.model_dump(mode="json")),
+        "rate_book.json": _json(release.rate_book.model_dump(mode="json")),
+        "ranking_policy.json": _json(release.ranking_policy.model_dump(mode="json")),
+        "questions.json": _json([q.model_dump(mode="json") for q in release.questions]),
+        "versions.json": _json(release.versions),
+        **{f"models/medical_spend/{name}": content for name, content in model.items()},
+    }
+
+
+def _json(content: object) -> bytes:
+    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
+
+
+def _digests(files: dict[str, bytes]) -> dict[str, str]:
+    return {name: _digest(content) for name, content in files.items()}
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _hash_of(digests: dict[str, str]) -> str:
+    lines = [f"{digest}  {name}\n" for name, digest in sorted(digests.items())]
+    return _digest("".join(lines).encode("utf-8"))

@@ -1,0 +1,181 @@
+"""Charts as SVG text, in either language; the numbers come from `riskengine.risk.diagnostics`.
+
+Fonts stay text, so that a browser draws Chinese with its own; equal input gives equal bytes.
+"""
+
+import hashlib
+import io
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from riskengine.pricing.premium import PremiumChain
+from riskengine.risk.diagnostics import gini, lift_table, lorenz_curve
+from riskengine.vocabulary import FloatArray, Operation, Text
+
+ACTUAL, EXPECTED, QUIET = "#c2410c", "#1d4ed8", "#94a3b8"
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "riskengine",
+    "font.family": ["DejaVu Sans"],
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e2e8f0",
+    "axes.axisbelow": True,
+    "font.size": 10,
+}
+Drawing = Callable[[Any, Callable[[Text], str]], None]
+
+
+def lift_chart(
+    actual: FloatArray, expected: FloatArray, exposure: FloatArray
+) -> dict[str, str]:
+    """Mean actual and expected by decile of expected, with A/E above each pair."""
+    rows = lift_table(actual, expected, exposure)
+
+    def draw(axes: Any, say: Callable[[Text], str]) -> None:
+        place = np.arange(len(rows))
+        axes.bar(place - 0.2, [r["actual"] for r in rows], 0.4, color=ACTUAL,
+                 label=say(Text(zh="实际", en="actual")))
+        axes.bar(place + 0.2, [r["expected"] for r in rows], 0.4, color=EXPECTED,
+                 label=say(Text(zh="预期", en="expected")))
+        for x, row in enumerate(rows):
+            top = max(row["actual"], row["expected"])
+            axes.annotate(f"{row['actual_over_expected']:.2f}", (x, top), ha="center",
+                          xytext=(0, 4), textcoords="offset points", fontsize=9)
+        axes.set_xticks(place, [f"{int(r['band'])}" for r in rows])
+        axes.set_xlabel(say(Text(zh="预期费用十分位（低到高），柱上为A/E",
+                                 en="decile of expected cost, low to high; A/E on top")))
+        axes.set_ylabel(say(Text(zh="每年费用", en="cost a year")))
+        axes.grid(axis="x", visible=False)
+        axes.legend(frameon=False)
+
+    return _render(draw)
+
+
+def lorenz_chart(
+    actual: FloatArray, expected: Mapping[str, FloatArray], exposure: FloatArray
+) -> dict[str, str]:
+    """Lorenz curves of actual cost, ordered by each named prediction, with Gini indices."""
+
+    def draw(axes: Any, say: Callable[[Text], str]) -> None:
+        axes.plot([0, 1], [0, 1], color=QUIET, linestyle="--",
+                  label=say(Text(zh="均值（基尼0）", en="mean (Gini 0)")))
+        for (name, prediction), color in zip(
+            expected.items(), (EXPECTED, ACTUAL, "#15803d"), strict=False
+        ):
+            x, y = lorenz_curve(actual, prediction, exposure)
+            keep = np.unique(np.linspace(0, len(x) - 1, 300).astype(int))
+            label = f"{name} (Gini {gini(actual, prediction, exposure):.3f})"
+            axes.plot(x[keep], y[keep], color=color, label=label)
+        axes.set_xlabel(say(Text(zh="风险暴露累计占比（预期低到高）",
+                                 en="share of exposure, lowest expected first")))
+        axes.set_ylabel(say(Text(zh="实际费用累计占比", en="share of actual cost")))
+        axes.legend(frameon=False)
+
+    return _render(draw)
+
+
+def dislocation_chart(change: FloatArray) -> dict[str, str]:
+    """Histogram of premium changes (n,), as shares of the expiring premium."""
+    edges = np.concatenate([np.arange(-0.8, 1.01, 0.1), [np.inf]])
+
+    def draw(axes: Any, say: Callable[[Text], str]) -> None:
+        counts, _ = np.histogram(np.clip(change, -0.8, None), edges)
+        colors = [EXPECTED if left < -1e-9 else ACTUAL for left in edges[:-1]]
+        axes.bar(np.arange(len(counts)), counts, 1.0, align="edge", color=colors,
+                 edgecolor="white")
+        ticks = np.arange(0, len(counts) + 1, 3)
+        labels = [f"{100 * edges[t]:+.0f} %" if np.isfinite(edges[t]) else "" for t in ticks]
+        axes.set_xticks(ticks, labels)
+        axes.set_xlabel(say(Text(zh="相对到期保费的变化（最右一组为+100%及以上）",
+                                 en="change from the expiring premium; last bar: +100 % and more")))
+        axes.set_ylabel(say(Text(zh="保单数", en="policies")))
+        axes.grid(axis="x", visible=False)
+
+    return _render(draw)
+
+
+def waterfall_chart(chain: PremiumChain, names: Mapping[str, Text], row: int = 0) -> dict[str, str]:
+    """The premium of one member from pure premium to offered premium, step by step."""
+    shown = [s for s in chain.steps if s.operation is not Operation.ROUND]
+
+    def draw(axes: Any, say: Callable[[Text], str]) -> None:
+        before = 0.0
+        for place, step in enumerate(shown):
+            after = float(step.running[row])
+            color = QUIET if place == 0 else (ACTUAL if after > before else EXPECTED)
+            axes.bar(place, abs(after - before), 0.7, min(before, after), color=color)
+            sign = "" if place == 0 else "+" if after >= before else "\N{MINUS SIGN}"
+            axes.annotate(f"{sign}{abs(after - before):,.0f}", (place, max(before, after)),
+                          ha="center", xytext=(0, 3), textcoords="offset points", fontsize=9)
+            before = after
+        total = float(chain.offered_cents[row]) / 100
+        axes.bar(len(shown), total, 0.7, color="#15803d")
+        axes.annotate(f"{total:,.2f}", (len(shown), total), ha="center", xytext=(0, 3),
+                      textcoords="offset points", fontsize=9)
+        labels = [say(names[s.name]) for s in shown] + [say(names["offered_premium"])]
+        axes.set_xticks(np.arange(len(labels)), labels)
+        axes.set_ylabel(say(Text(zh="每年", en="a year")))
+        axes.grid(axis="x", visible=False)
+
+    return _render(draw, width=9.0)
+
+
+def relativity_chart(
+    labels: Sequence[Text], relativities: Sequence[float]
+) -> dict[str, str]:
+    """One member's relativities, largest effect on top, on a log axis."""
+    order = np.argsort(np.abs(np.log(relativities)))
+
+    def draw(axes: Any, say: Callable[[Text], str]) -> None:
+        for place, index in enumerate(order):
+            value = float(relativities[index])
+            axes.barh(place, np.log(value), 0.7, color=ACTUAL if value > 1 else EXPECTED)
+            axes.annotate(f"{value:.3f}", (np.log(value), place), va="center",
+                          ha="left" if value > 1 else "right", xytext=(4 if value > 1 else -4, 0),
+                          textcoords="offset points", fontsize=9)
+        axes.set_yticks(np.arange(len(order)), [say(labels[i]) for i in order])
+        axes.axvline(0, color="black", linewidth=0.8)
+        axes.margins(x=0.15)
+        ticks = np.array([0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0])
+        low, high = axes.get_xlim()
+        ticks = ticks[(np.log(ticks) >= low) & (np.log(ticks) <= high)]
+        axes.set_xticks(np.log(ticks), [f"{t:g}" for t in ticks])
+        axes.set_xlabel(say(Text(zh="系数（乘以基准费用）", en="relativity on the base cost")))
+        axes.grid(axis="y", visible=False)
+
+    return _render(draw, height=4.6)
+
+
+def _render(draw: Drawing, width: float = 7.2, height: float = 3.6) -> dict[str, str]:
+    """The drawing as an SVG element, by language."""
+    return {
+        language: _svg(draw, language, width, height) for language in ("en", "zh")
+    }
+
+
+def _svg(draw: Drawing, language: str, width: float, height: float) -> str:
+    with warnings.catch_warnings(), rc_context(_STYLE):
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure = Figure(figsize=(width, height), layout="constrained")
+        draw(figure.subplots(), lambda text: str(getattr(text, language)))
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].replace("'DejaVu Sans'", "system-ui, sans-serif")
+    return _unique_ids(svg, hashlib.sha256(svg.encode("utf-8")).hexdigest()[:8])
+
+
+def _unique_ids(svg: str, prefix: str) -> str:
+    """Prefix ids and the references to them: one page holds many charts."""
+    return (
+        svg.replace('id="', f'id="c{prefix}-')
+        .replace("url(#", f"url(#c{prefix}-")
+        .replace('href="#', f'href="#c{prefix}-')
+    )

@@ -1,0 +1,144 @@
+"""The HTTP front door: thin routes over the engine, one release in memory.
+
+Without a release the service starts, says so at `/readyz`, and answers 503 with the command to
+run. Handlers are `async`: the kernel call is shorter than a trip to a thread pool.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from riskengine import __version__
+from riskengine.engine import quote, recommend
+from riskengine.errors import ReleaseError, RiskEngineError
+from riskengine.profiles.questions import answers_to_columns
+from riskengine.release import Release
+from riskengine.service import problems
+from riskengine.service.contracts import (
+    MemberRequest,
+    ProductsResponse,
+    QuoteResponse,
+    RecommendationResponse,
+    products_response,
+    quote_response,
+    recommendation_response,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Health(BaseModel):
+    status: str
+
+
+class Readiness(BaseModel):
+    """`detail` says what is missing and what to do while `ready` is false."""
+
+    ready: bool
+    release: str | None
+    detail: str
+
+
+class Holder:
+    """The release in memory, or the reason why there is none."""
+
+    def __init__(self) -> None:
+        self._release: Release | None = None
+        self.detail = "the release is being loaded"
+
+    def load(self, source: Callable[[], Release]) -> None:
+        """Take what `source` gives, or keep its error as the detail."""
+        try:
+            self._release = source()
+            self.detail = "ready"
+        except RiskEngineError as error:
+            self.detail = str(error)
+            logger.warning("no release: %s", error)
+
+    @property
+    def ready(self) -> bool:
+        return self._release is not None
+
+    @property
+    def release(self) -> Release:
+        """The release; raises `ReleaseError` with the detail when there is none."""
+        if self._release is None:
+            raise ReleaseError(self.detail)
+        return self._release
+
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    422: {"model": problems.ProblemDetails, "description": "Values that cannot be used"},
+    503: {"model": problems.ProblemDetails, "description": "No release is loaded"},
+}
+
+
+def create_app(
+    source: Callable[[], Release],
+    today: Callable[[], date] = lambda: datetime.now(UTC).date(),
+) -> FastAPI:
+    """The application; `source` loads the release at start-up, `today` dates undated requests."""
+    holder = Holder()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(holder.load, source)
+        yield
+
+    app = FastAPI(
+        title="riskengine",
+        version=__version__,
+        summary="Quotes and ranked recommendations for health products",
+        lifespan=lifespan,
+    )
+    problems.install(app)
+    _add_probes(app, holder)
+    _add_prices(app, holder, today)
+    return app
+
+
+def _add_probes(app: FastAPI, holder: Holder) -> None:
+    @app.get("/healthz", tags=["operations"])
+    async def healthz() -> Health:
+        """The process is up."""
+        return Health(status="ok")
+
+    @app.get("/readyz", tags=["operations"], responses={503: {"model": Readiness}})
+    async def readyz() -> JSONResponse:
+        """Whether prices can be served, and if not, what to do."""
+        body = Readiness(
+            ready=holder.ready,
+            release=holder.release.hash if holder.ready else None,
+            detail=holder.detail,
+        )
+        return JSONResponse(body.model_dump(), 200 if holder.ready else 503)
+
+
+def _add_prices(app: FastAPI, holder: Holder, today: Callable[[], date]) -> None:
+    @app.post("/v1/quotes", tags=["prices"], responses=_PROBLEMS)
+    async def quotes(request: MemberRequest) -> QuoteResponse:
+        """Price plans for one member, with every step and relativity."""
+        release = holder.release
+        columns = answers_to_columns(release.questions, request.answers)
+        result = quote(release, columns, request.as_of or today(), request.plans)
+        return quote_response(release, request.answers, result)
+
+    @app.post("/v1/recommendations", tags=["prices"], responses=_PROBLEMS)
+    async def recommendations(request: MemberRequest) -> RecommendationResponse:
+        """Rank plans for one member, with reasons in Chinese and English."""
+        release, as_of = holder.release, request.as_of or today()
+        columns = answers_to_columns(release.questions, request.answers)
+        result = recommend(release, columns, as_of, request.plans)
+        return recommendation_response(release, as_of, result)
+
+    @app.get("/v1/products", tags=["products"], responses={503: _PROBLEMS[503]})
+    async def products() -> ProductsResponse:
+        """The plans with their texts, and the questions a quote can use."""
+        return products_response(holder.release)

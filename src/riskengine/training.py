@@ -1,0 +1,152 @@
+"""From experience to a release: what an actuary runs, step by step, from a notebook or `demo`."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as arrow
+import pyarrow.compute as pc
+
+from riskengine.pricing.benefit import plan_payment
+from riskengine.pricing.premium import premium_chain
+from riskengine.pricing.utilisation import InducedUtilisation, fit_induced_utilisation
+from riskengine.products.load import read_catalogue, read_rate_book, shipped
+from riskengine.products.product import MedicalBenefit
+from riskengine.products.rate_book import Loadings
+from riskengine.profiles.build import build_profiles
+from riskengine.recommendation.policy import read_ranking_policy
+from riskengine.release import Release, build_release
+from riskengine.risk.diagnostics import actual_over_expected
+from riskengine.risk.fit import HeldOut
+from riskengine.risk.model import RiskModel
+from riskengine.sources.rand_hie import nearest_plan, own_share
+from riskengine.tables import Tables
+from riskengine.vocabulary import FloatArray
+
+
+@dataclass(frozen=True)
+class PaidCheck:
+    """Plan-paid amounts of one benefit, re-adjudicated and expected, both per year, (n,)."""
+
+    actual: FloatArray
+    expected: FloatArray
+
+    def overall(self, exposure: FloatArray) -> float:
+        """A/E of what the plan pays."""
+        return actual_over_expected(self.actual, self.expected, exposure)
+
+
+def complete_experience(experience: arrow.Table) -> arrow.Table:
+    """The rows that state their cover and the household's education, as published analyses use."""
+    known = pc.and_(
+        pc.is_valid(experience["out_of_pocket_maximum"]), pc.is_valid(experience["education_years"])
+    )
+    return experience.filter(known)
+
+
+def assemble_release(model: RiskModel, utilisation: InducedUtilisation, market: str) -> Release:
+    """A release of the model with the catalogue, rate book and ranking policy of `market`."""
+    folder = shipped(market)
+    return build_release(
+        model,
+        utilisation,
+        read_catalogue(folder),
+        read_rate_book(folder),
+        read_ranking_policy(folder),
+    )
+
+
+def check_plan_paid(
+    benefit: MedicalBenefit, held_out: list[HeldOut], mean: FloatArray, outcome: FloatArray
+) -> PaidCheck:
+    """Re-adjudicate `benefit` on held-out outcomes and set it against its expectation.
+
+    `mean` and `outcome` are per year of exposure, (n,); each row's continuance comes from the
+    model that never saw its member.
+    """
+    payment = plan_payment(benefit)
+    expected = np.empty(len(mean))
+    for part in held_out:
+        expected[part.rows] = payment.expected(mean[part.rows], part.model.continuance)
+    return PaidCheck(payment.paid(outcome), expected)
+
+
+def learn_utilisation(model: RiskModel, experience: arrow.Table) -> InducedUtilisation:
+    """Induced utilisation from the study's randomised designs.
+
+    For each group of one coinsurance: the share of its cost that its own cover paid, and the
+    model's mean for its members under the cover they held against free care.
+    """
+    columns = {name: experience[name].to_numpy() for name in experience.column_names}
+    features = model.spec.features
+    columns |= {name: columns[name].astype(object) for name in features.categorical}
+    free = {name: np.full(experience.num_rows, value) for name, value in features.cover.items()}
+    held, reference = model.predict(columns), model.predict({**columns, **free})
+    weight, coinsurance = columns["exposure"], columns["coinsurance"]
+    deductible = columns["individual_deductible"]
+    outcome = columns["medical_spend"] / weight
+    paid = outcome - own_share(outcome, coinsurance, deductible, columns["out_of_pocket_maximum"])
+    value, use, exposure = [], [], []
+    for rows in _groups(coinsurance + 10 * deductible):
+        value.append(np.sum((weight * paid)[rows]) / np.sum((weight * outcome)[rows]))
+        use.append(np.sum((weight * held)[rows]) / np.sum((weight * reference)[rows]))
+        exposure.append(np.sum(weight[rows]))
+    return fit_induced_utilisation(np.array(value), np.array(use), np.array(exposure))
+
+
+def renewal_portfolio(
+    tables: Tables, experience: arrow.Table, release: Release, as_of: date
+) -> arrow.Table:
+    """The policies that end on the day before `as_of`, with profiles as of that day.
+
+    The study charged no premiums. `expiring_premium` is what a community rate would have been: the
+    cost of all earlier years, re-adjudicated under the plan and loaded by the rate book, the same
+    for everyone. `plan` is the catalogue's nearest to the design held.
+    """
+    last = arrow.scalar(date.fromordinal(as_of.toordinal() - 1), arrow.date32())
+    ending = tables["policies"].filter(pc.equal(tables["policies"]["end_date"], last))
+    spine = arrow.table(
+        {
+            "member_id": ending["member_id"],
+            "as_of": arrow.array([as_of] * ending.num_rows, arrow.date32()),
+        }
+    )
+    profiles = build_profiles(tables, spine).drop_columns(["as_of"])
+    plans = nearest_plan(
+        ending["coinsurance"].to_numpy(), ending["individual_deductible"].to_numpy()
+    )
+    rates = _community_rates(experience, release, as_of)
+    book = arrow.table(
+        {
+            "policy_id": ending["policy_id"],
+            "member_id": ending["member_id"],
+            "plan": arrow.array(plans, arrow.string()),
+            "expiring_premium": arrow.array([rates[plan] for plan in plans], arrow.float64()),
+        }
+    )
+    asked = [question.name for question in release.questions]
+    joined = book.join(profiles.select(["member_id", *asked]), "member_id")
+    return joined.select([*book.column_names, *asked]).sort_by("policy_id")
+
+
+def _community_rates(experience: arrow.Table, release: Release, as_of: date) -> dict[str, float]:
+    earlier = date(as_of.year - 1, 1, 1)
+    rows = experience.filter(pc.less(experience["as_of"], arrow.scalar(earlier, arrow.date32())))
+    weight = rows["exposure"].to_numpy()
+    outcome = rows["medical_spend"].to_numpy() / weight
+    rates = {}
+    for plan in release.catalogue.plans:
+        paid = np.average(plan_payment(plan.benefit).paid(outcome), weights=weight)
+        rates[plan.plan] = _loaded(float(paid), release.loadings(as_of))
+    return rates
+
+
+def _loaded(cost: float, loadings: Loadings) -> float:
+    """A flat cost through the same chain, with nothing left to a member."""
+    neutral = InducedUtilisation((1.0,), (1.0,))
+    chain = premium_chain(np.array([cost]), np.array([1.0]), neutral, loadings)
+    return float(chain.offered_cents[0]) / 100
+
+
+def _groups(keys: FloatArray) -> list[np.ndarray]:
+    return [np.flatnonzero(keys == key) for key in np.unique(keys)]

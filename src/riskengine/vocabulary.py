@@ -1,0 +1,73 @@
+"""The closed vocabularies and the small frozen types that every stage shares.
+
+Left out on purpose: anything with behaviour. A word that only one stage uses lives in that stage.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+Answer: TypeAlias = str | bool | int | float | None
+Columns: TypeAlias = Mapping[str, npt.NDArray[np.generic] | npt.NDArray[np.object_]]
+"""Columns by name, all of one length: float64 with NaN for missing, or object with None."""
+
+
+class Frozen(BaseModel):
+    """Base of data read from files and requests: immutable, strict, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Text(Frozen):
+    """One text in both first-class languages."""
+
+    zh: str
+    en: str
+
+
+class Sex(StrEnum):
+    FEMALE = "female"
+    MALE = "male"
+
+
+class SelfRatedHealth(StrEnum):
+    EXCELLENT = "excellent"
+    GOOD = "good"
+    FAIR = "fair"
+    POOR = "poor"
+
+
+class Service(StrEnum):
+    """Kinds of care a claim is for."""
+
+    INPATIENT = "inpatient"
+    OUTPATIENT = "outpatient"
+    DRUG = "drug"
+    SUPPLY = "supply"
+
+
+class Measure(StrEnum):
+    """What a dated number about a member measures."""
+
+    CHRONIC_DISEASE_INDEX = "chronic_disease_index"
+    GENERAL_HEALTH_INDEX = "general_health_index"
+    HOUSEHOLD_SIZE = "household_size"
+    MENTAL_HEALTH_INDEX = "mental_health_index"
+    PHYSICAL_LIMITATION = "physical_limitation"
+
+
+class Operation(StrEnum):
+    """How a step of the premium chain changes the running value."""
+
+    START = "start"
+    MULTIPLY = "multiply"
+    ADD = "add"
+    DIVIDE = "divide"
+    ROUND = "round"
