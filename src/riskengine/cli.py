@@ -5,6 +5,7 @@ import sys
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
+from uuid import uuid4
 
 import typer
 from rich.console import Console
@@ -20,7 +21,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Risk pricing and product recommendation for health insurers. Start with `riskengine demo`.",
+    help="Risk pricing and recommendation for health insurers. Start with `riskengine demo`.",
 )
 console = Console()
 
@@ -40,7 +41,7 @@ def demo(out: Out = Path("demo-output")) -> None:
 
     The data are the RAND Health Insurance Experiment (extra `demo`). Takes a minute or two.
     """
-    from riskengine.demo import STAGES, run_demo  # noqa: PLC0415 (heavy: only when asked for)
+    from riskengine.demo import STAGES, run_demo
 
     with _progress() as progress:
         bar = progress.add_task("starting", total=STAGES)
@@ -82,10 +83,10 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
 ) -> None:
     """Serve quotes and recommendations over HTTP; the documentation is at /docs."""
-    import uvicorn  # noqa: PLC0415
+    import uvicorn
 
-    from riskengine.registry import load_registered  # noqa: PLC0415
-    from riskengine.service.app import create_app  # noqa: PLC0415
+    from riskengine.registry import load_registered
+    from riskengine.service.app import create_app
 
     settings = Settings()
     application = create_app(lambda: load_registered(settings))
@@ -100,10 +101,10 @@ def quote(
     release: Alias = "champion",
 ) -> None:
     """Price plans for one member; prints the same JSON as POST /v1/quotes."""
-    from riskengine import engine  # noqa: PLC0415
-    from riskengine.profiles.questions import answers_to_columns  # noqa: PLC0415
-    from riskengine.registry import load_registered  # noqa: PLC0415
-    from riskengine.service.contracts import quote_response  # noqa: PLC0415
+    from riskengine import engine
+    from riskengine.profiles.questions import answers_to_columns
+    from riskengine.registry import load_registered
+    from riskengine.service.contracts import quote_response
 
     try:
         given = json.loads(answers)
@@ -116,7 +117,7 @@ def quote(
     loaded = load_registered(Settings(), release)
     columns = answers_to_columns(loaded.questions, given)
     result = engine.quote(loaded, columns, _day(as_of), tuple(plan or ()))
-    print(quote_response(loaded, given, result).model_dump_json(indent=1))  # noqa: T201
+    print(quote_response(str(uuid4()), loaded, given, result).model_dump_json(indent=1))  # noqa: T201
 
 
 @app.command()
@@ -131,8 +132,8 @@ def reprice(
     Columns: policy_id, member_id, plan, the release's questions, and expiring_premium if known.
     Rows that cannot be priced go to quarantine.parquet with the reason.
     """
-    from riskengine.batch.reprice import reprice_file  # noqa: PLC0415
-    from riskengine.registry import load_registered  # noqa: PLC0415
+    from riskengine.batch.reprice import reprice_file
+    from riskengine.registry import load_registered
 
     loaded = load_registered(Settings(), release)
     with _progress() as progress:

@@ -21,6 +21,7 @@ from riskengine.registry import log_training, register_release
 from riskengine.release import Release
 from riskengine.reporting.report import Section, render_report
 from riskengine.reporting.sections import (
+    MEAN,
     Compared,
     comparison_section,
     dislocation_section,
@@ -136,7 +137,7 @@ def _train(spec: ModelSpec, experience: arrow.Table, stage: Say) -> _Trained:
     gain = unit_tweedie_deviance(outcome, glm, power) - unit_tweedie_deviance(outcome, mean, power)
     members = experience["member_id"].to_numpy()
     advantage = bootstrap_mean(gain, weight, members, np.random.default_rng(1))
-    predictions = {"LightGBM": mean, "GLM": glm, "mean": flat}
+    predictions = {"LightGBM": mean, "GLM": glm, MEAN: flat}
     compared = Compared(outcome, weight, predictions, power, advantage)
     return _Trained(experience, fitted, held_out, mean, compared)
 
@@ -164,7 +165,8 @@ def _register(settings: Settings, trained: _Trained, release: Release) -> int:
     for name, expected in compared.predictions.items():
         metrics[f"{name}.tweedie_deviance"] = tweedie_deviance(actual, expected, weight, power)
         metrics[f"{name}.actual_over_expected"] = actual_over_expected(actual, expected, weight)
-        metrics[f"{name}.gini"] = gini(actual, expected, weight)
+        if name != MEAN:
+            metrics[f"{name}.gini"] = gini(actual, expected, weight)
     charts = {
         "lift": (lift_section(compared).chart or {})["en"],
         "lorenz": (comparison_section(compared).chart or {})["en"],
@@ -200,8 +202,8 @@ def _book_section(out: Path, dislocation: Dislocation) -> Section:
     words = Text(
         zh=f"{dislocation.policies_out:,}份保单从统一费率（按往年赔付重新理算，实验本身不收保费）"
         f"转为按风险定价：保费总额由{before:,.0f}变为{after:,.0f}，{falls:.0%}的保单下降。",
-        en=f"{dislocation.policies_out:,} policies move from a community rate (computed from earlier"
-        " years: the study charged no premium) to their own risk: premiums in all go from"
+        en=f"{dislocation.policies_out:,} policies move from a community rate (computed from"
+        " earlier years: the study charged no premium) to their own risk: premiums in all go from"
         f" {before:,.0f} to {after:,.0f}, and {falls:.0%} of the policies fall.",
     )
     return dislocation_section(change, words)
@@ -215,22 +217,33 @@ def _write(
     sections: list[Section],
 ) -> tuple[Path, ...]:
     quoted, ranked = results
-    title = Text(zh="riskengine：真实数据上的一次完整运行", en="riskengine: one whole run on real data")
+    title = Text(
+        zh="riskengine：真实数据上的一次完整运行", en="riskengine: one whole run on real data"
+    )
     lead = Text(
         zh="数据为兰德健康保险实验（1974至1982年，金额为当时美元）。"
         f"发布版本{release.hash[:12]}，定价日{AS_OF}。",
         en="The data are the RAND Health Insurance Experiment (1974 to 1982, in dollars of that"
         f" time). Release {release.hash[:12]}, priced as of {AS_OF}.",
     )
+    # Named by the release, so that a second run writes the same bytes.
+    told = quote_response(f"demo-{release.hash[:12]}", release, answers, quoted)
+    advised = recommendation_response(f"demo-{release.hash[:12]}", release, AS_OF, ranked)
     texts = {
-        "quote.json": quote_response(release, answers, quoted).model_dump_json(indent=1),
-        "recommendation.json": recommendation_response(release, AS_OF, ranked).model_dump_json(
-            indent=1
-        ),
+        "quote.json": told.model_dump_json(indent=1),
+        "recommendation.json": advised.model_dump_json(indent=1),
         "report.html": render_report(title, lead, sections),
     }
     for name, text in texts.items():
         (out / name).write_text(text + "\n", encoding="utf-8")
-    return tuple(out / name for name in ("report.html", "quote.json", "recommendation.json",
-                                         "portfolio.parquet", "repriced.parquet",
-                                         "dislocation.json"))
+    return tuple(
+        out / name
+        for name in (
+            "report.html",
+            "quote.json",
+            "recommendation.json",
+            "portfolio.parquet",
+            "repriced.parquet",
+            "dislocation.json",
+        )
+    )

@@ -12,51 +12,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import pyarrow as arrow
 
 from riskengine import __version__
-from riskengine.engine import reprice
 from riskengine.errors import ReleaseError
-from riskengine.profiles.questions import check_columns, table_to_columns
 from riskengine.release import Release, load_release, save_release
 from riskengine.risk.fit import Fit
 from riskengine.settings import Settings
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-import mlflow  # noqa: E402
-from mlflow.models import infer_signature  # noqa: E402
-from mlflow.pyfunc import PythonModel, PythonModelContext  # noqa: E402
-
-
-class ReleaseModel(PythonModel):  # type: ignore[misc]
-    """A release behind MLflow's interface: a row of answers and `plan` in, its premium out."""
-
-    def load_context(self, context: PythonModelContext) -> None:
-        self.release = load_release(Path(context.artifacts["release"]))
-
-    def predict(
-        self,
-        context: PythonModelContext,  # noqa: ARG002
-        model_input: Any,
-        params: dict[str, Any] | None = None,
-    ) -> pd.DataFrame:
-        """Premiums a year as of `params["as_of"]` (ISO date, required), rows as they came in."""
-        table = arrow.Table.from_pandas(model_input, preserve_index=False)
-        columns = table_to_columns(self.release.questions, table)
-        problems = check_columns(self.release.questions, columns)
-        if problems:
-            message = f"{len(problems)} values cannot be priced, the first: {problems[0]}"
-            raise ValueError(message)
-        as_of = date.fromisoformat((params or {})["as_of"])
-        plans = table["plan"].to_numpy(zero_copy_only=False).astype(object)
-        priced = reprice(self.release, columns, plans, as_of)
-        return pd.DataFrame(
-            {"plan": plans, "offered_premium": priced.offered_cents / 100}, index=model_input.index
-        )
+import mlflow
+from mlflow.models import infer_signature
 
 
 def connect(settings: Settings) -> mlflow.MlflowClient:
@@ -88,8 +57,12 @@ def log_training(
             {f"lightgbm.{k}": v for k, v in spec.lightgbm.model_dump(mode="json").items()}
         )
         mlflow.log_params(
-            {"model": spec.model.name, "kind": spec.model.kind.value, "version": __version__,
-             "rounds": fit.rounds}
+            {
+                "model": spec.model.name,
+                "kind": spec.model.kind.value,
+                "version": __version__,
+                "rounds": fit.rounds,
+            }
         )
         mlflow.log_metrics(metrics)
         mlflow.log_text(json.dumps(spec.model_dump(mode="json"), indent=1), "spec.json")
@@ -111,24 +84,29 @@ def register_release(
     """
     client = connect(settings)
     name, alias = settings.registered_name, settings.alias
-    with _folder_of(release) as folder:
-        for known in _versions(client, name):
-            if known.tags.get("release") == release.hash:
-                client.set_registered_model_alias(name, alias, known.version)
-                return int(known.version)
+    version = _version_of(client, name, release)
+    if version is None:
         params = {"as_of": as_of.isoformat()}
         output = pd.DataFrame({"plan": example["plan"], "offered_premium": 0.0})
-        with mlflow.start_run(run_name="release"):
+        with mlflow.start_run(run_name="release") as run, _folder_of(release) as folder:
             info = mlflow.pyfunc.log_model(
                 name="release",
-                python_model=ReleaseModel(),
+                python_model=str(Path(__file__).with_name("pyfunc.py")),
                 artifacts={"release": str(folder)},
                 signature=infer_signature(example, output, params),
+                input_example=(example, params),
                 pip_requirements=[f"riskengine=={__version__}"],
-                registered_model_name=name,
             )
-    version = int(info.registered_model_version)
-    client.set_model_version_tag(name, str(version), "release", release.hash)
+        if not client.search_registered_models(f"name='{name}'"):
+            client.create_registered_model(name)
+        created = client.create_model_version(
+            name,
+            info.model_uri,
+            run.info.run_id,
+            tags={"release": release.hash},
+            model_id=info.model_id,
+        )
+        version = int(created.version)
     client.set_registered_model_alias(name, alias, str(version))
     return version
 
@@ -153,8 +131,10 @@ def load_registered(settings: Settings, alias: str | None = None) -> Release:
     return load_release(Path(folder) / "artifacts" / "release")
 
 
-def _versions(client: mlflow.MlflowClient, name: str) -> list[Any]:
-    return list(client.search_model_versions(f"name='{name}'"))
+def _version_of(client: mlflow.MlflowClient, name: str, release: Release) -> int | None:
+    """The version under which a release is registered already."""
+    known = client.search_model_versions(f"name='{name}' and tags.release='{release.hash}'")
+    return int(known[0].version) if known else None
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from riskengine.vocabulary import Measure, SelfRatedHealth, Service, Sex
 Tables: TypeAlias = dict[str, arrow.Table]
 
 
-class Contract(pa.DataFrameModel):
+class Contract(pa.DataFrameModel):  # type: ignore[misc]
     """What all contracts share: exactly the named columns, exact types, nothing coerced."""
 
     class Config:
@@ -37,7 +37,7 @@ class Members(Contract):
 
     member_id: str = _column("成员编号", "Member", unique=True)
     birth_date: pa.dtypes.Date = _column("出生日期", "Date of birth")
-    sex: str = _column("性别", "Sex", isin=list(Sex))
+    sex: str = _column("性别", "Sex", isin=[sex.value for sex in Sex])
     rating_area: str = _column("地区", "Rating area", nullable=True)
     education_years: float = _column(
         "户主受教育年限", "Education of the household head", "years", nullable=True, ge=0, le=30
@@ -46,7 +46,7 @@ class Members(Contract):
         "家庭年收入", "Household income", "USD per year", nullable=True, ge=0
     )
     self_rated_health: str = _column(
-        "自评健康", "Self-rated health", nullable=True, isin=list(SelfRatedHealth)
+        "自评健康", "Self-rated health", nullable=True, isin=[level.value for level in SelfRatedHealth]
     )
     known_on: pa.dtypes.Date = _column("获知日期", "Known on")
 
@@ -68,7 +68,7 @@ class Policies(Contract):
     end_date: pa.dtypes.Date = _column("终保日期", "Last day of cover")
     exposure: float = _column("风险暴露", "Exposure", "years", gt=0, le=1)
 
-    @pa.dataframe_check(name="end_date is not before start_date")
+    @pa.dataframe_check(name="end_date is not before start_date")  # type: ignore[untyped-decorator]
     def dates_in_order(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
         return frame["end_date"] >= frame["start_date"]
 
@@ -79,13 +79,13 @@ class Claims(Contract):
     claim_id: str = _column("赔案编号", "Claim line", unique=True)
     member_id: str = _column("成员编号", "Member")
     policy_id: str = _column("保单编号", "Policy")
-    service: str = _column("服务类别", "Service", isin=list(Service))
+    service: str = _column("服务类别", "Service", isin=[service.value for service in Service])
     service_date: pa.dtypes.Date = _column("就诊日期", "Date of service")
     reported_on: pa.dtypes.Date = _column("报案日期", "Reported on")
     allowed_amount: float = _column("认可费用", "Allowed amount", "USD", ge=0)
     visit_count: float = _column("就诊次数", "Visits", "visits", nullable=True, ge=0)
 
-    @pa.dataframe_check(name="reported_on is not before service_date")
+    @pa.dataframe_check(name="reported_on is not before service_date")  # type: ignore[untyped-decorator]
     def dates_in_order(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
         return frame["reported_on"] >= frame["service_date"]
 
@@ -94,7 +94,7 @@ class Measurements(Contract):
     """One row a dated number about a member's health or household."""
 
     member_id: str = _column("成员编号", "Member")
-    measure: str = _column("测量项目", "Measure", isin=list(Measure))
+    measure: str = _column("测量项目", "Measure", isin=[measure.value for measure in Measure])
     value: float = _column("测量值", "Value", "as the measure")
     measured_on: pa.dtypes.Date = _column("测量日期", "Measured on")
     known_on: pa.dtypes.Date = _column("获知日期", "Known on")
@@ -168,10 +168,7 @@ def _broken_rules(name: str, table: arrow.Table) -> dict[int, list[str]]:
         return {}
     whole_table = failures[failures["index"].isna()]
     if len(whole_table):
-        what = "; ".join(
-            f"{row.column if row.check == 'dtype' else ''} {row.check}: {row.failure_case}".strip()
-            for row in whole_table.itertuples()
-        )
+        what = "; ".join(_misfit(row) for row in whole_table.itertuples())
         message = f"{name} does not have the columns of its contract: {what}"
         raise TableError(message)
     reasons: dict[int, list[str]] = {}
@@ -182,6 +179,18 @@ def _broken_rules(name: str, table: arrow.Table) -> dict[int, list[str]]:
         if said not in found:
             found.append(said)
     return reasons
+
+
+def _misfit(failure: Any) -> str:
+    """A failure of a whole column in words."""
+    check = str(failure.check)
+    if check == "column_in_dataframe":
+        return f"{failure.failure_case} is missing"
+    if check == "column_in_schema":
+        return f"{failure.failure_case} is not a column of the contract"
+    if check.startswith("dtype("):
+        return f"{failure.column} is {failure.failure_case}, not {check[7:-2]}"
+    return f"{failure.column}: {check}"
 
 
 def _add_broken_references(

@@ -5,7 +5,7 @@ Left out on purpose: anything with behaviour. A word that only one stage uses li
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,8 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 Answer: TypeAlias = str | bool | int | float | None
-Columns: TypeAlias = Mapping[str, npt.NDArray[np.generic] | npt.NDArray[np.object_]]
+AnyArray: TypeAlias = npt.NDArray[Any]
+Columns: TypeAlias = Mapping[str, AnyArray]
 """Columns by name, all of one length: float64 with NaN for missing, or object with None."""
 
 

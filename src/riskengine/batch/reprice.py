@@ -204,28 +204,25 @@ def _priced_table(
     return arrow.Table.from_arrays(values, schema=REPRICED)
 
 
-def _reasons(
-    release: Release, chunk: arrow.Table, columns: Columns, as_of: date
-) -> dict[int, str]:
+def _reasons(release: Release, chunk: arrow.Table, columns: Columns, as_of: date) -> dict[int, str]:
     """Why rows cannot be priced, by position in rising order; the others can."""
     found: defaultdict[int, list[str]] = defaultdict(list)
     for problem in check_columns(release.questions, columns):
         found[problem.row].append(f"{problem.field}={problem.value}: {problem.message}")
     for name in ("policy_id", "member_id"):
-        for row in np.flatnonzero(np.asarray(pc.is_null(chunk[name]))):
+        for row in np.flatnonzero(np.asarray(pc.is_null(chunk[name]))).tolist():
             found[row].append(f"{name} is missing")
     plans = _texts(chunk, "plan")
     known = np.isin(plans, np.array(release.catalogue.names, dtype=object))
-    for row in np.flatnonzero(~known):
+    for row in np.flatnonzero(~known).tolist():
         found[row].append(f"plan={plans[row]}: known are {', '.join(release.catalogue.names)}")
     age = np.asarray(columns["age"], dtype=np.float64)
     for plan in release.catalogue.plans:
         rows = np.flatnonzero(plans == plan.plan)
         for gate in gates(plan, age[rows], as_of):
-            for row in rows[gate.failed]:
+            for row in rows[gate.failed].tolist():
                 found[row].append(f"{gate.field}: plan {plan.plan} is {gate.allowed}")
     return {row: "; ".join(found[row]) for row in sorted(found)}
-
 
 
 def _texts(chunk: arrow.Table, name: str) -> np.ndarray:

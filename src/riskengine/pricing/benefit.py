@@ -51,7 +51,9 @@ class PlanPayment:
 def plan_payment(benefit: MedicalBenefit) -> PlanPayment:
     """The payment function of a medical benefit.
 
-    >>> plan_payment(MedicalBenefit(deductible=200.0, coinsurance=0.2, out_of_pocket_maximum=1000.0))
+    >>> plan_payment(
+    ...     MedicalBenefit(deductible=200.0, coinsurance=0.2, out_of_pocket_maximum=1000.0)
+    ... )
     PlanPayment(bottoms=(0.0, 200.0, 4200.0), slopes=(0.0, 0.8, 1.0))
     """
     share, maximum = benefit.coinsurance, benefit.out_of_pocket_maximum

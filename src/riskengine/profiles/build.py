@@ -12,8 +12,9 @@ import ibis
 import pyarrow as arrow
 
 from riskengine.errors import TableError, UnknownNameError
-from riskengine.profiles.features import FEATURES, Facts, Feature
+from riskengine.profiles.features import FEATURES, Facts, Feature, exact_sum
 from riskengine.tables import Tables
+from riskengine.vocabulary import Service
 
 KEYS = ["member_id", "as_of"]
 
@@ -24,8 +25,9 @@ def build_profiles(
     """Profiles of the spine's members at the spine's dates, one row each, in key order.
 
     `spine` has `member_id` and `as_of` (date32) and no row twice. A member without a fact of some
-    kind keeps its row, with nulls: no known claim is not a claim of 0. Raises `TableError` for a spine with duplicates and
-    `UnknownNameError` for a member the tables do not have.
+    kind keeps its row, with nulls: no known claim is not a claim of 0. Raises
+    `TableError` for a spine with duplicates and `UnknownNameError` for a member the tables do not
+    have.
     """
     spine = spine.select(KEYS)
     if spine.group_by(KEYS).aggregate([]).num_rows != spine.num_rows:
@@ -40,8 +42,10 @@ def build_profiles(
         _claims_part(tables, keys, by_facts[Facts.CLAIMS]),
         _measurements_part(tables, keys, by_facts[Facts.MEASUREMENTS]),
     ]
-    joined = reduce(lambda left, right: left.left_join(right, KEYS).drop("member_id_right",
-                                                                        "as_of_right"), parts)
+    joined = reduce(
+        lambda left, right: left.left_join(right, KEYS).drop("member_id_right", "as_of_right"),
+        parts,
+    )
     profiles = joined.select(*KEYS, *[f.name for f in features]).order_by(KEYS).to_pyarrow()
     if profiles.num_rows != spine.num_rows:
         unknown = set(spine["member_id"].to_pylist()) - set(profiles["member_id"].to_pylist())
@@ -59,8 +63,8 @@ def build_experience(tables: Tables) -> arrow.Table:
     policies = ibis.memtable(tables["policies"])
     claims = ibis.memtable(tables["claims"])
     outcomes = claims.group_by("policy_id").aggregate(
-        medical_spend=claims.allowed_amount.sum(),
-        visits=claims.visit_count.sum(where=claims.service == "outpatient"),
+        medical_spend=exact_sum(claims.allowed_amount),
+        visits=exact_sum(claims.visit_count, claims.service == Service.OUTPATIENT.value),
     )
     exposed = policies.left_join(outcomes, "policy_id").drop("policy_id_right")
     exposed = exposed.mutate(

@@ -51,15 +51,18 @@ def _number(
 ) -> Question:
     low, high = bounds
     return Question(
-        name=name, title=title, kind="number", unit=unit, minimum=low, maximum=high,
+        name=name,
+        title=title,
+        kind="number",
+        unit=unit,
+        minimum=low,
+        maximum=high,
         required=required,
     )
 
 
 def _level(name: str, title: Text, levels: list[str], *, required: bool = False) -> Question:
-    return Question(
-        name=name, title=title, kind="level", levels=tuple(levels), required=required
-    )
+    return Question(name=name, title=title, kind="level", levels=tuple(levels), required=required)
 
 
 def _member(question: Question, expression: Expression, family: Family) -> Feature:
@@ -85,6 +88,14 @@ def _claims(question: Question, expression: Expression) -> Feature:
     )
 
 
+def exact_sum(amount: Any, where: Any = None) -> Any:
+    """The sum of amounts to a millionth of their unit, the same in whatever order they come.
+
+    Engines add in parallel, and floating-point sums depend on the order; decimals do not.
+    """
+    return amount.cast("decimal(24, 6)").sum(where=where).cast("float64")
+
+
 FEATURES: tuple[Feature, ...] = (
     _member(
         _number("age", Text(zh="年龄", en="Age"), "years", (0, 65), required=True),
@@ -104,14 +115,18 @@ FEATURES: tuple[Feature, ...] = (
     _member(
         _number(
             "education_years",
-            Text(zh="户主受教育年限", en="Education of the household head"), "years", (0, 25),
+            Text(zh="户主受教育年限", en="Education of the household head"),
+            "years",
+            (0, 25),
         ),
         lambda row: row.education_years,
         Family.DEMOGRAPHY,
     ),
     _member(
         _number(
-            "household_income", Text(zh="家庭年收入", en="Household income"), "USD per year",
+            "household_income",
+            Text(zh="家庭年收入", en="Household income"),
+            "USD per year",
             (0, 30000),
         ),
         lambda row: row.household_income,
@@ -124,7 +139,8 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _member(
         _level(
-            "self_rated_health", Text(zh="自评健康", en="Self-rated health"),
+            "self_rated_health",
+            Text(zh="自评健康", en="Self-rated health"),
             list(SelfRatedHealth),
         ).model_copy(update={"sensitive": True}),
         lambda row: row.self_rated_health,
@@ -132,7 +148,9 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _latest(
         _number(
-            "general_health_index", Text(zh="一般健康指数", en="General health index"), "points",
+            "general_health_index",
+            Text(zh="一般健康指数", en="General health index"),
+            "points",
             (0, 100),
         ),
         Measure.GENERAL_HEALTH_INDEX,
@@ -140,7 +158,9 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _latest(
         _number(
-            "mental_health_index", Text(zh="心理健康指数", en="Mental health index"), "points",
+            "mental_health_index",
+            Text(zh="心理健康指数", en="Mental health index"),
+            "points",
             (0, 100),
         ),
         Measure.MENTAL_HEALTH_INDEX,
@@ -148,7 +168,9 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _latest(
         _number(
-            "chronic_disease_index", Text(zh="慢性病指数", en="Chronic disease index"), "points",
+            "chronic_disease_index",
+            Text(zh="慢性病指数", en="Chronic disease index"),
+            "points",
             (0, 60),
         ),
         Measure.CHRONIC_DISEASE_INDEX,
@@ -156,26 +178,33 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _latest(
         _number(
-            "physical_limitation", Text(zh="身体活动受限", en="Physical limitation"),
-            "0 none to 1 limited", (0, 1),
+            "physical_limitation",
+            Text(zh="身体活动受限", en="Physical limitation"),
+            "0 none to 1 limited",
+            (0, 1),
         ),
         Measure.PHYSICAL_LIMITATION,
         Family.HEALTH,
     ),
     _claims(
         _number(
-            "medical_spend_365d", Text(zh="近一年医疗费用", en="Medical spend, last 365 days"),
-            "USD", (0, 1e6),
+            "medical_spend_365d",
+            Text(zh="近一年医疗费用", en="Medical spend, last 365 days"),
+            "USD",
+            (0, 1e6),
         ),
-        lambda facts: facts.allowed_amount.sum(where=facts.days_before <= 365),
+        lambda facts: exact_sum(facts.allowed_amount, facts.days_before <= 365),
     ),
     _claims(
         _number(
             "outpatient_visits_365d",
-            Text(zh="近一年门诊次数", en="Outpatient visits, last 365 days"), "visits", (0, 365),
+            Text(zh="近一年门诊次数", en="Outpatient visits, last 365 days"),
+            "visits",
+            (0, 365),
         ),
-        lambda facts: facts.visit_count.sum(
-            where=(facts.days_before <= 365) & (facts.service == Service.OUTPATIENT.value)
+        lambda facts: exact_sum(
+            facts.visit_count,
+            (facts.days_before <= 365) & (facts.service == Service.OUTPATIENT.value),
         ),
     ),
 )

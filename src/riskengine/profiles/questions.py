@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import pyarrow as arrow
 import pyarrow.compute as pc
 
@@ -114,11 +115,11 @@ def check_columns(questions: Sequence[Question], columns: Columns) -> list[Probl
             high = np.inf if question.maximum is None else question.maximum
             bad = ~absent & ~(np.isfinite(numbers) & (numbers >= low) & (numbers <= high))
         else:
-            absent = np.equal(values, None)
+            absent = np.asarray(pd.isna(values))
             bad = ~absent & ~np.isin(values, np.array(question.levels, dtype=object))
-        if question.required:
-            bad = bad | absent
         problems += [_problem(int(row), question, values[row]) for row in np.flatnonzero(bad)]
+        if question.required:
+            problems += [_unanswered(int(row), question) for row in np.flatnonzero(absent)]
     return problems
 
 
@@ -128,9 +129,11 @@ def missing_answers(questions: Sequence[Question], columns: Columns, row: int = 
 
 
 def _problem(row: int, question: Question, value: object) -> Problem:
-    if question.required and _is_missing(value):
-        return Problem(row, question.name, "missing", f"required: give {question.allowed}")
     return Problem(row, question.name, repr(_plain(value)), f"give {question.allowed}")
+
+
+def _unanswered(row: int, question: Question) -> Problem:
+    return Problem(row, question.name, "missing", f"required: give {question.allowed}")
 
 
 def _plain(value: object) -> object:
@@ -149,7 +152,7 @@ def _has_type(question: Question, value: Answer) -> bool:
         return isinstance(value, str)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return not np.isnan(value) and abs(value) < 2**63
+    return abs(value) < 2**63
 
 
 def _any_valid(question: Question) -> Answer:

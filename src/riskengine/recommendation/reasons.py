@@ -97,18 +97,28 @@ def reasons_for(item: Worth, others: list[Worth], missing_answers: int) -> list[
     benefit = item.priced.plan.benefit
     if benefit.deductible > 0:
         found.append(
-            _reason(ReasonCode.DEDUCTIBLE, Polarity.AGAINST, Source.RULE,
-                    deductible=benefit.deductible)
+            _reason(
+                ReasonCode.DEDUCTIBLE, Polarity.AGAINST, Source.RULE, deductible=benefit.deductible
+            )
         )
     if item.net < 0:
         found.append(
-            _reason(ReasonCode.WORTH_LESS, Polarity.AGAINST, Source.VALUE,
-                    worth=item.worth, difference=-item.net)
+            _reason(
+                ReasonCode.WORTH_LESS,
+                Polarity.AGAINST,
+                Source.VALUE,
+                worth=item.worth,
+                difference=-item.net,
+            )
         )
     if missing_answers:
         found.append(
-            _reason(ReasonCode.ANSWERS_MISSING, Polarity.NOTE, Source.INPUT,
-                    count=float(missing_answers))
+            _reason(
+                ReasonCode.ANSWERS_MISSING,
+                Polarity.NOTE,
+                Source.INPUT,
+                count=float(missing_answers),
+            )
         )
     return found
 
@@ -119,13 +129,22 @@ def _reasons_for(item: Worth, others: list[Worth]) -> list[Reason]:
     found = []
     if item.net >= 0:
         found.append(
-            _reason(ReasonCode.WORTH_MORE, Polarity.FOR, Source.VALUE,
-                    worth=item.worth, difference=item.net)
+            _reason(
+                ReasonCode.WORTH_MORE,
+                Polarity.FOR,
+                Source.VALUE,
+                worth=item.worth,
+                difference=item.net,
+            )
         )
     if item.expected_yearly_cost <= min(other.expected_yearly_cost for other in others):
         found.append(
-            _reason(ReasonCode.LOWEST_YEARLY_COST, Polarity.FOR, Source.VALUE,
-                    total=item.expected_yearly_cost)
+            _reason(
+                ReasonCode.LOWEST_YEARLY_COST,
+                Polarity.FOR,
+                Source.VALUE,
+                total=item.expected_yearly_cost,
+            )
         )
     if benefit.out_of_pocket_maximum == 0:
         found.append(_reason(ReasonCode.NOTHING_TO_PAY, Polarity.FOR, Source.RULE))
@@ -133,23 +152,28 @@ def _reasons_for(item: Worth, others: list[Worth]) -> list[Reason]:
         found.append(_reason(ReasonCode.LOWEST_PREMIUM, Polarity.FOR, Source.VALUE))
     if item.bad_year_with < item.bad_year_without:
         found.append(
-            _reason(ReasonCode.BAD_YEAR, Polarity.FOR, Source.VALUE,
-                    without=item.bad_year_without, with_plan=item.bad_year_with)
+            _reason(
+                ReasonCode.BAD_YEAR,
+                Polarity.FOR,
+                Source.VALUE,
+                without=item.bad_year_without,
+                with_plan=item.bad_year_with,
+            )
         )
     if benefit.out_of_pocket_maximum:
         found.append(
-            _reason(ReasonCode.PAYS_AT_MOST, Polarity.FOR, Source.RULE,
-                    maximum=benefit.out_of_pocket_maximum)
+            _reason(
+                ReasonCode.PAYS_AT_MOST,
+                Polarity.FOR,
+                Source.RULE,
+                maximum=benefit.out_of_pocket_maximum,
+            )
         )
     return found[:3]
 
 
-def _reason(
-    code: ReasonCode, polarity: Polarity, source: Source, **parameters: float
-) -> Reason:
-    text = Text(
-        zh=_TEXTS[code].zh.format(**parameters), en=_TEXTS[code].en.format(**parameters)
-    )
+def _reason(code: ReasonCode, polarity: Polarity, source: Source, **parameters: float) -> Reason:
+    text = Text(zh=_TEXTS[code].zh.format(**parameters), en=_TEXTS[code].en.format(**parameters))
     return Reason(
         code, polarity, source, {name: round(value) for name, value in parameters.items()}, text
     )

@@ -32,25 +32,45 @@ _STYLE = {
 Drawing = Callable[[Any, Callable[[Text], str]], None]
 
 
-def lift_chart(
-    actual: FloatArray, expected: FloatArray, exposure: FloatArray
-) -> dict[str, str]:
+def lift_chart(actual: FloatArray, expected: FloatArray, exposure: FloatArray) -> dict[str, str]:
     """Mean actual and expected by decile of expected, with A/E above each pair."""
     rows = lift_table(actual, expected, exposure)
 
     def draw(axes: Any, say: Callable[[Text], str]) -> None:
         place = np.arange(len(rows))
-        axes.bar(place - 0.2, [r["actual"] for r in rows], 0.4, color=ACTUAL,
-                 label=say(Text(zh="实际", en="actual")))
-        axes.bar(place + 0.2, [r["expected"] for r in rows], 0.4, color=EXPECTED,
-                 label=say(Text(zh="预期", en="expected")))
+        axes.bar(
+            place - 0.2,
+            [r["actual"] for r in rows],
+            0.4,
+            color=ACTUAL,
+            label=say(Text(zh="实际", en="actual")),
+        )
+        axes.bar(
+            place + 0.2,
+            [r["expected"] for r in rows],
+            0.4,
+            color=EXPECTED,
+            label=say(Text(zh="预期", en="expected")),
+        )
         for x, row in enumerate(rows):
             top = max(row["actual"], row["expected"])
-            axes.annotate(f"{row['actual_over_expected']:.2f}", (x, top), ha="center",
-                          xytext=(0, 4), textcoords="offset points", fontsize=9)
+            axes.annotate(
+                f"{row['actual_over_expected']:.2f}",
+                (x, top),
+                ha="center",
+                xytext=(0, 4),
+                textcoords="offset points",
+                fontsize=9,
+            )
         axes.set_xticks(place, [f"{int(r['band'])}" for r in rows])
-        axes.set_xlabel(say(Text(zh="预期费用十分位（低到高），柱上为A/E",
-                                 en="decile of expected cost, low to high; A/E on top")))
+        axes.set_xlabel(
+            say(
+                Text(
+                    zh="预期费用十分位（低到高），柱上为A/E",
+                    en="decile of expected cost, low to high; A/E on top",
+                )
+            )
+        )
         axes.set_ylabel(say(Text(zh="每年费用", en="cost a year")))
         axes.grid(axis="x", visible=False)
         axes.legend(frameon=False)
@@ -64,8 +84,13 @@ def lorenz_chart(
     """Lorenz curves of actual cost, ordered by each named prediction, with Gini indices."""
 
     def draw(axes: Any, say: Callable[[Text], str]) -> None:
-        axes.plot([0, 1], [0, 1], color=QUIET, linestyle="--",
-                  label=say(Text(zh="均值（基尼0）", en="mean (Gini 0)")))
+        axes.plot(
+            [0, 1],
+            [0, 1],
+            color=QUIET,
+            linestyle="--",
+            label=say(Text(zh="均值（基尼0）", en="mean (Gini 0)")),
+        )
         for (name, prediction), color in zip(
             expected.items(), (EXPECTED, ACTUAL, "#15803d"), strict=False
         ):
@@ -73,8 +98,14 @@ def lorenz_chart(
             keep = np.unique(np.linspace(0, len(x) - 1, 300).astype(int))
             label = f"{name} (Gini {gini(actual, prediction, exposure):.3f})"
             axes.plot(x[keep], y[keep], color=color, label=label)
-        axes.set_xlabel(say(Text(zh="风险暴露累计占比（预期低到高）",
-                                 en="share of exposure, lowest expected first")))
+        axes.set_xlabel(
+            say(
+                Text(
+                    zh="风险暴露累计占比（预期低到高）",
+                    en="share of exposure, lowest expected first",
+                )
+            )
+        )
         axes.set_ylabel(say(Text(zh="实际费用累计占比", en="share of actual cost")))
         axes.legend(frameon=False)
 
@@ -88,13 +119,18 @@ def dislocation_chart(change: FloatArray) -> dict[str, str]:
     def draw(axes: Any, say: Callable[[Text], str]) -> None:
         counts, _ = np.histogram(np.clip(change, -0.8, None), edges)
         colors = [EXPECTED if left < -1e-9 else ACTUAL for left in edges[:-1]]
-        axes.bar(np.arange(len(counts)), counts, 1.0, align="edge", color=colors,
-                 edgecolor="white")
+        axes.bar(np.arange(len(counts)), counts, 1.0, align="edge", color=colors, edgecolor="white")
         ticks = np.arange(0, len(counts) + 1, 3)
         labels = [f"{100 * edges[t]:+.0f} %" if np.isfinite(edges[t]) else "" for t in ticks]
         axes.set_xticks(ticks, labels)
-        axes.set_xlabel(say(Text(zh="相对到期保费的变化（最右一组为+100%及以上）",
-                                 en="change from the expiring premium; last bar: +100 % and more")))
+        axes.set_xlabel(
+            say(
+                Text(
+                    zh="相对到期保费的变化（最右一组为+100%及以上）",
+                    en="change from the expiring premium; last bar: +100 % and more",
+                )
+            )
+        )
         axes.set_ylabel(say(Text(zh="保单数", en="policies")))
         axes.grid(axis="x", visible=False)
 
@@ -112,13 +148,25 @@ def waterfall_chart(chain: PremiumChain, names: Mapping[str, Text], row: int = 0
             color = QUIET if place == 0 else (ACTUAL if after > before else EXPECTED)
             axes.bar(place, abs(after - before), 0.7, min(before, after), color=color)
             sign = "" if place == 0 else "+" if after >= before else "\N{MINUS SIGN}"
-            axes.annotate(f"{sign}{abs(after - before):,.0f}", (place, max(before, after)),
-                          ha="center", xytext=(0, 3), textcoords="offset points", fontsize=9)
+            axes.annotate(
+                f"{sign}{abs(after - before):,.0f}",
+                (place, max(before, after)),
+                ha="center",
+                xytext=(0, 3),
+                textcoords="offset points",
+                fontsize=9,
+            )
             before = after
         total = float(chain.offered_cents[row]) / 100
         axes.bar(len(shown), total, 0.7, color="#15803d")
-        axes.annotate(f"{total:,.2f}", (len(shown), total), ha="center", xytext=(0, 3),
-                      textcoords="offset points", fontsize=9)
+        axes.annotate(
+            f"{total:,.2f}",
+            (len(shown), total),
+            ha="center",
+            xytext=(0, 3),
+            textcoords="offset points",
+            fontsize=9,
+        )
         labels = [say(names[s.name]) for s in shown] + [say(names["offered_premium"])]
         axes.set_xticks(np.arange(len(labels)), labels)
         axes.set_ylabel(say(Text(zh="每年", en="a year")))
@@ -127,9 +175,7 @@ def waterfall_chart(chain: PremiumChain, names: Mapping[str, Text], row: int = 0
     return _render(draw, width=9.0)
 
 
-def relativity_chart(
-    labels: Sequence[Text], relativities: Sequence[float]
-) -> dict[str, str]:
+def relativity_chart(labels: Sequence[Text], relativities: Sequence[float]) -> dict[str, str]:
     """One member's relativities, largest effect on top, on a log axis."""
     order = np.argsort(np.abs(np.log(relativities)))
 
@@ -137,9 +183,15 @@ def relativity_chart(
         for place, index in enumerate(order):
             value = float(relativities[index])
             axes.barh(place, np.log(value), 0.7, color=ACTUAL if value > 1 else EXPECTED)
-            axes.annotate(f"{value:.3f}", (np.log(value), place), va="center",
-                          ha="left" if value > 1 else "right", xytext=(4 if value > 1 else -4, 0),
-                          textcoords="offset points", fontsize=9)
+            axes.annotate(
+                f"{value:.3f}",
+                (np.log(value), place),
+                va="center",
+                ha="left" if value > 1 else "right",
+                xytext=(4 if value > 1 else -4, 0),
+                textcoords="offset points",
+                fontsize=9,
+            )
         axes.set_yticks(np.arange(len(order)), [say(labels[i]) for i in order])
         axes.axvline(0, color="black", linewidth=0.8)
         axes.margins(x=0.15)
@@ -155,9 +207,7 @@ def relativity_chart(
 
 def _render(draw: Drawing, width: float = 7.2, height: float = 3.6) -> dict[str, str]:
     """The drawing as an SVG element, by language."""
-    return {
-        language: _svg(draw, language, width, height) for language in ("en", "zh")
-    }
+    return {language: _svg(draw, language, width, height) for language in ("en", "zh")}
 
 
 def _svg(draw: Drawing, language: str, width: float, height: float) -> str:

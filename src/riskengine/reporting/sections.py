@@ -26,6 +26,7 @@ from riskengine.risk.diagnostics import (
 )
 from riskengine.vocabulary import Answer, FloatArray, Text
 
+MEAN = "mean"
 COVER_TITLES = {
     "coinsurance": Text(zh="参照保障：自付比例", en="Reference cover: coinsurance"),
     "out_of_pocket_maximum": Text(zh="参照保障：自付上限", en="Reference cover: maximum"),
@@ -37,7 +38,9 @@ COVER_TITLES = {
 class Compared:
     """Held-out outcomes and competing predictions of them, per year of exposure, (n,).
 
-    `predictions` has the model first. `advantage` is the GLM's deviance less the model's.
+    `predictions` has the model first and may have the `MEAN`, which orders nobody (its constants
+    differ by fold only, so its Gini is 0 by definition). `advantage` is the GLM's deviance less
+    the model's.
     """
 
     actual: FloatArray
@@ -51,12 +54,10 @@ def comparison_section(compared: Compared) -> Section:
     """The model beside the GLM and the mean on the same held-out rows."""
     rows = []
     for name, expected in compared.predictions.items():
-        deviance = tweedie_deviance(
-            compared.actual, expected, compared.exposure, compared.power
-        )
+        deviance = tweedie_deviance(compared.actual, expected, compared.exposure, compared.power)
         balance = actual_over_expected(compared.actual, expected, compared.exposure)
-        index = gini(compared.actual, expected, compared.exposure)
-        rows.append((name, f"{deviance:.3f}", f"{balance:.3f}", f"{index:.3f}"))
+        index = f"{gini(compared.actual, expected, compared.exposure):.3f}"
+        rows.append((name, f"{deviance:.3f}", f"{balance:.3f}", index if name != MEAN else "0"))
     gain = compared.advantage
     words = Text(
         zh=f"每位成员都由从未见过其数据的模型预测。与GLM相比，偏差低{gain.mean:.2f}"
@@ -72,7 +73,8 @@ def comparison_section(compared: Compared) -> Section:
         Text(zh="基尼", en="Gini"),
     )
     title = Text(zh="与GLM和均值的比较", en="Against a GLM and the mean")
-    chart = lorenz_chart(compared.actual, compared.predictions, compared.exposure)
+    ordering = {name: p for name, p in compared.predictions.items() if name != MEAN}
+    chart = lorenz_chart(compared.actual, ordering, compared.exposure)
     return Section(title, words, Table(headings, tuple(rows)), chart)
 
 
@@ -100,7 +102,7 @@ def plan_paid_section(
 ) -> Section:
     """A/E of what each plan pays, overall and by decile of expected cost."""
     bands = equal_exposure_bands(mean, exposure, 10)
-    rows = []
+    rows: list[tuple[Text | str, ...]] = []
     for plan, (actual, expected) in paid.items():
         cells = [f"{actual_over_expected(actual, expected, exposure):.3f}"]
         for band in range(10):
@@ -129,7 +131,10 @@ def quote_sections(
     """One member's quote: relativities, offers, and the waterfall of the offer at `plan`."""
     titles = {q.name: q.title for q in release.questions} | COVER_TITLES
     labels = [
-        Text(zh=f"{titles[n].zh} {_said(answers.get(n))}", en=f"{titles[n].en} {_said(answers.get(n))}")
+        Text(
+            zh=f"{titles[n].zh} {_said(answers.get(n))}",
+            en=f"{titles[n].en} {_said(answers.get(n))}",
+        )
         for n in quote.relativities.names
     ]
     factors = quote.relativities.factors[0]
@@ -175,11 +180,11 @@ def recommendation_section(result: Recommendation) -> Section:
     """The ranked plans with their reasons."""
     rows = tuple(
         (
-            Text(zh=f"{rank}. {item.priced.plan.name.zh}", en=f"{rank}. {item.priced.plan.name.en}"),
-            f"{item.premium:,.2f}",
             Text(
-                zh="".join(r.text.zh for r in reasons), en=" ".join(r.text.en for r in reasons)
+                zh=f"{rank}. {item.priced.plan.name.zh}", en=f"{rank}. {item.priced.plan.name.en}"
             ),
+            f"{item.premium:,.2f}",
+            Text(zh="".join(r.text.zh for r in reasons), en=" ".join(r.text.en for r in reasons)),
         )
         for rank, (item, reasons) in enumerate(result.items, start=1)
     )
@@ -201,10 +206,12 @@ def dislocation_section(change: FloatArray, words: Text) -> Section:
     """Premium changes of the repriced book, (n,)."""
     moved = change[np.isfinite(change)]
     chart = dislocation_chart(moved)
-    return Section(Text(zh="重新定价后的保费变动", en="Dislocation of the book"), words, chart=chart)
+    return Section(
+        Text(zh="重新定价后的保费变动", en="Dislocation of the book"), words, chart=chart
+    )
 
 
 def _said(value: Answer) -> str:
     if value is None:
         return "·"
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+    return f"{value:.4g}" if isinstance(value, int | float) else str(value)

@@ -91,7 +91,11 @@ def _refuse(name: str, values: np.ndarray, bad: np.ndarray, wanted: str) -> None
 
 
 def _codes(name: str, levels: tuple[str, ...], values: np.ndarray) -> FloatArray:
-    codes = pd.Index(levels, dtype=object).get_indexer(values).astype(np.float64)
+    codes = (
+        pd.Index(levels, dtype=object)
+        .get_indexer(pd.Index(values, dtype=object))
+        .astype(np.float64)
+    )
     absent = codes < 0
     if absent.any():
         strangers = {str(v) for v in values[absent] if not pd.isna(v)}

@@ -105,7 +105,7 @@ class RiskModel:
 
     @classmethod
     def load(cls, folder: Path) -> "RiskModel":
-        """The model whose files are in `folder`; raises `ReleaseError` when it is not there or broken."""
+        """The model whose files are in `folder`; raises `ReleaseError` when it is broken."""
         try:
             content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             tables = {name: np.array(rows) for name, rows in content["continuance"].items()}
@@ -123,4 +123,3 @@ class RiskModel:
         except (OSError, KeyError, ValueError) as error:
             message = f"{folder} holds no readable risk model: {error}"
             raise ReleaseError(message) from error
-

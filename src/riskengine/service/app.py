@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import uuid4
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
@@ -128,7 +129,7 @@ def _add_prices(app: FastAPI, holder: Holder, today: Callable[[], date]) -> None
         release = holder.release
         columns = answers_to_columns(release.questions, request.answers)
         result = quote(release, columns, request.as_of or today(), request.plans)
-        return quote_response(release, request.answers, result)
+        return quote_response(str(uuid4()), release, request.answers, result)
 
     @app.post("/v1/recommendations", tags=["prices"], responses=_PROBLEMS)
     async def recommendations(request: MemberRequest) -> RecommendationResponse:
@@ -136,7 +137,7 @@ def _add_prices(app: FastAPI, holder: Holder, today: Callable[[], date]) -> None
         release, as_of = holder.release, request.as_of or today()
         columns = answers_to_columns(release.questions, request.answers)
         result = recommend(release, columns, as_of, request.plans)
-        return recommendation_response(release, as_of, result)
+        return recommendation_response(str(uuid4()), release, as_of, result)
 
     @app.get("/v1/products", tags=["products"], responses={503: _PROBLEMS[503]})
     async def products() -> ProductsResponse:

@@ -4,10 +4,9 @@ Money is a decimal string; every other amount is a float in the currency of the 
 may be added here, never renamed.
 """
 
-import uuid
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -19,7 +18,7 @@ from riskengine.profiles.questions import Question
 from riskengine.release import Release
 from riskengine.vocabulary import Answer, Operation, Text
 
-EXAMPLE_ANSWERS: dict[str, Answer] = {
+EXAMPLE_ANSWERS: dict[str, Any] = {
     "age": 43,
     "sex": "female",
     "self_rated_health": "good",
@@ -158,10 +157,12 @@ class ProductsResponse(Message):
     products: tuple[ProductMessage, ...]
 
 
-def quote_response(release: Release, answers: Mapping[str, Answer], quote: Quote) -> QuoteResponse:
-    """A quote as it travels, under a new quote id."""
+def quote_response(
+    quote_id: str, release: Release, answers: Mapping[str, Answer], quote: Quote
+) -> QuoteResponse:
+    """A quote as it travels."""
     return QuoteResponse(
-        quote_id=str(uuid.uuid4()),
+        quote_id=quote_id,
         release=release.hash,
         as_of=quote.as_of,
         currency=release.catalogue.currency,
@@ -171,9 +172,9 @@ def quote_response(release: Release, answers: Mapping[str, Answer], quote: Quote
 
 
 def recommendation_response(
-    release: Release, as_of: date, result: Recommendation
+    decision_id: str, release: Release, as_of: date, result: Recommendation
 ) -> RecommendationResponse:
-    """A recommendation as it travels, under a new decision id."""
+    """A recommendation as it travels."""
     items = tuple(
         RecommendationItem(
             rank=rank,
@@ -199,7 +200,7 @@ def recommendation_response(
         for rank, (item, reasons) in enumerate(result.items, start=1)
     )
     return RecommendationResponse(
-        decision_id=str(uuid.uuid4()),
+        decision_id=decision_id,
         release=release.hash,
         as_of=as_of,
         currency=release.catalogue.currency,

