@@ -14,7 +14,9 @@ def with_value(table: arrow.Table, column: str, row: int, value: object) -> arro
     values = table[column].to_pylist()
     values[row] = value
     field = table.schema.field(column)
-    return table.set_column(table.schema.names.index(column), field, arrow.array(values, field.type))
+    return table.set_column(
+        table.schema.names.index(column), field, arrow.array(values, field.type)
+    )
 
 
 def test_the_study_keeps_its_contracts(tables: Tables) -> None:
@@ -77,7 +79,9 @@ def test_missing_tables_columns_and_types_are_named(tables: Tables) -> None:
     without = {name: table for name, table in tables.items() if name != "claims"}
     with pytest.raises(TableError, match="missing tables: claims"):
         check_tables(without)
-    with pytest.raises(TableError, match="members does not have the columns of its contract: sex is missing"):
+    with pytest.raises(
+        TableError, match="members does not have the columns of its contract: sex is missing"
+    ):
         check_tables({**tables, "members": tables["members"].drop_columns(["sex"])})
     text = tables["claims"]["allowed_amount"].cast(arrow.string())
     mistyped = tables["claims"].set_column(6, "allowed_amount", text)

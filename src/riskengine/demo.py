@@ -232,6 +232,7 @@ def _write(
     texts = {
         "quote.json": told.model_dump_json(indent=1),
         "recommendation.json": advised.model_dump_json(indent=1),
+        "plans.svg": (recommendation_section(ranked).chart or {})["en"],
         "report.html": render_report(title, lead, sections),
     }
     for name, text in texts.items():

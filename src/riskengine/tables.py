@@ -46,7 +46,10 @@ class Members(Contract):
         "家庭年收入", "Household income", "USD per year", nullable=True, ge=0
     )
     self_rated_health: str = _column(
-        "自评健康", "Self-rated health", nullable=True, isin=[level.value for level in SelfRatedHealth]
+        "自评健康",
+        "Self-rated health",
+        nullable=True,
+        isin=[level.value for level in SelfRatedHealth],
     )
     known_on: pa.dtypes.Date = _column("获知日期", "Known on")
 

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from riskengine.pricing.benefit import plan_payment
 from riskengine.pricing.premium import premium_chain
+from riskengine.pricing.rating import reference_columns
 from riskengine.pricing.utilisation import InducedUtilisation, fit_induced_utilisation
 from riskengine.products.load import read_catalogue, read_rate_book, shipped
 from riskengine.products.product import MedicalBenefit
@@ -16,6 +17,7 @@ from riskengine.products.rate_book import Loadings
 from riskengine.profiles.build import build_profiles
 from riskengine.recommendation.policy import read_ranking_policy
 from riskengine.release import Release, build_release
+from riskengine.risk.design import feature_columns
 from riskengine.risk.diagnostics import actual_over_expected
 from riskengine.risk.fit import HeldOut
 from riskengine.risk.model import RiskModel
@@ -77,15 +79,15 @@ def learn_utilisation(model: RiskModel, experience: arrow.Table) -> InducedUtili
     For each group of one coinsurance: the share of its cost that its own cover paid, and the
     model's mean for its members under the cover they held against free care.
     """
-    columns = {name: experience[name].to_numpy() for name in experience.column_names}
-    features = model.spec.features
-    columns |= {name: columns[name].astype(object) for name in features.categorical}
-    free = {name: np.full(experience.num_rows, value) for name, value in features.cover.items()}
-    held, reference = model.predict(columns), model.predict({**columns, **free})
-    weight, coinsurance = columns["exposure"], columns["coinsurance"]
-    deductible = columns["individual_deductible"]
-    outcome = columns["medical_spend"] / weight
-    paid = outcome - own_share(outcome, coinsurance, deductible, columns["out_of_pocket_maximum"])
+    columns = feature_columns(model.spec, experience)
+    held = model.predict(columns)
+    reference = model.predict(reference_columns(model, columns))
+    weight = experience["exposure"].to_numpy()
+    outcome = experience["medical_spend"].to_numpy() / weight
+    coinsurance = experience["coinsurance"].to_numpy()
+    deductible = experience["individual_deductible"].to_numpy()
+    maximum = experience["out_of_pocket_maximum"].to_numpy()
+    paid = outcome - own_share(outcome, coinsurance, deductible, maximum)
     value, use, exposure = [], [], []
     for rows in _groups(coinsurance + 10 * deductible):
         value.append(np.sum((weight * paid)[rows]) / np.sum((weight * outcome)[rows]))

@@ -90,7 +90,10 @@ def test_the_order_of_the_facts_plays_no_part(tables: Tables) -> None:
     backwards = {
         name: table.take(list(range(table.num_rows - 1, -1, -1))) for name, table in tables.items()
     }
-    before, after = build_profiles(tables, spine(members)), build_profiles(backwards, spine(members))
+    before, after = (
+        build_profiles(tables, spine(members)),
+        build_profiles(backwards, spine(members)),
+    )
     for name in before.column_names:
         if arrow.types.is_floating(before[name].type):
             np.testing.assert_allclose(before[name].to_numpy(), after[name].to_numpy(), rtol=1e-12)
@@ -101,7 +104,7 @@ def test_the_order_of_the_facts_plays_no_part(tables: Tables) -> None:
 def test_a_spine_that_cannot_be_answered_is_refused(tables: Tables) -> None:
     with pytest.raises(TableError, match="twice"):
         build_profiles(tables, spine(["m125024", "m125024"]))
-    with pytest.raises(UnknownNameError, match="1 members .* nobody"):
+    with pytest.raises(UnknownNameError, match=r"1 members .* nobody"):
         build_profiles(tables, spine(["m125024", "nobody"]))
 
 

@@ -85,6 +85,7 @@ def test_a_batch_says_which_row() -> None:
 
 def test_all_columns_that_do_not_fit_are_named() -> None:
     table = arrow.table({"age": ["30"], "sex": [1], "size": [2.0]})
-    with pytest.raises(TableError, match="age is string, not a number; sex is int64, not a level; "
-                       "area is missing"):
+    with pytest.raises(
+        TableError, match="age is string, not a number; sex is int64, not a level; area is missing"
+    ):
         table_to_columns(ALL, table)

@@ -6,7 +6,7 @@ given are already limited to what happened strictly before `as_of` and was known
 may ask for; a feature without bounds a person could answer has none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -61,8 +61,17 @@ def _number(
     )
 
 
-def _level(name: str, title: Text, levels: list[str], *, required: bool = False) -> Question:
-    return Question(name=name, title=title, kind="level", levels=tuple(levels), required=required)
+def _level(
+    name: str, title: Text, levels: Mapping[str, Text], *, required: bool = False
+) -> Question:
+    return Question(
+        name=name,
+        title=title,
+        kind="level",
+        levels=tuple(levels),
+        level_titles=tuple(levels.values()),
+        required=required,
+    )
 
 
 def _member(question: Question, expression: Expression, family: Family) -> Feature:
@@ -96,6 +105,15 @@ def exact_sum(amount: Any, where: Any = None) -> Any:
     return amount.cast("decimal(24, 6)").sum(where=where).cast("float64")
 
 
+_SEXES = {Sex.FEMALE.value: Text(zh="女", en="female"), Sex.MALE.value: Text(zh="男", en="male")}
+_HEALTH = {
+    SelfRatedHealth.EXCELLENT.value: Text(zh="很好", en="excellent"),
+    SelfRatedHealth.GOOD.value: Text(zh="好", en="good"),
+    SelfRatedHealth.FAIR.value: Text(zh="一般", en="fair"),
+    SelfRatedHealth.POOR.value: Text(zh="差", en="poor"),
+}
+_AREAS = {str(n): Text(zh=f"{n}区", en=f"{n}") for n in range(1, 7)}
+
 FEATURES: tuple[Feature, ...] = (
     _member(
         _number("age", Text(zh="年龄", en="Age"), "years", (0, 65), required=True),
@@ -103,12 +121,12 @@ FEATURES: tuple[Feature, ...] = (
         Family.DEMOGRAPHY,
     ),
     _member(
-        _level("sex", Text(zh="性别", en="Sex"), list(Sex), required=True),
+        _level("sex", Text(zh="性别", en="Sex"), _SEXES, required=True),
         lambda row: row.sex,
         Family.DEMOGRAPHY,
     ),
     _member(
-        _level("rating_area", Text(zh="地区", en="Rating area"), ["1", "2", "3", "4", "5", "6"]),
+        _level("rating_area", Text(zh="地区", en="Rating area"), _AREAS),
         lambda row: row.rating_area,
         Family.DEMOGRAPHY,
     ),
@@ -141,7 +159,7 @@ FEATURES: tuple[Feature, ...] = (
         _level(
             "self_rated_health",
             Text(zh="自评健康", en="Self-rated health"),
-            list(SelfRatedHealth),
+            _HEALTH,
         ).model_copy(update={"sensitive": True}),
         lambda row: row.self_rated_health,
         Family.HEALTH,

@@ -21,7 +21,8 @@ class Question(Frozen):
     """One answer a quote can use.
 
     `minimum` and `maximum` (inclusive, in `unit`) bound a number, `levels` lists the values of a
-    level. An optional question may stay unanswered: it is then priced as missing.
+    level and `level_titles` their names, where they have any. An optional question may stay
+    unanswered: it is then priced as missing.
     """
 
     name: str
@@ -31,8 +32,19 @@ class Question(Frozen):
     minimum: float | None = None
     maximum: float | None = None
     levels: tuple[str, ...] = ()
+    level_titles: tuple[Text, ...] = ()
     required: bool = False
     sensitive: bool = False
+
+    def titled(self, value: Answer) -> Text:
+        """A value of this question as it is told to a person."""
+        if value is None:
+            return Text(zh="未知", en="unknown")
+        if isinstance(value, str):
+            named = dict(zip(self.levels, self.level_titles, strict=False))
+            return named.get(value, Text(zh=value, en=value))
+        told = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+        return Text(zh=told, en=told)
 
     @property
     def allowed(self) -> str:

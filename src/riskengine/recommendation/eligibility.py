@@ -42,7 +42,8 @@ class Failure:
 def gates(plan: Plan, age: FloatArray, as_of: date) -> list[GateResult]:
     """Every gate of `plan` for members of `age` (n,), in years, on `as_of`.
 
-    Entry ages are in completed years, both ends included.
+    Entry ages are in completed years, both ends included; a missing age (NaN) fails no gate, for
+    it is reported as missing before.
     """
     low, high = plan.entry_age.minimum, plan.entry_age.maximum
     years = np.floor(age)
@@ -59,7 +60,7 @@ def gates(plan: Plan, age: FloatArray, as_of: date) -> list[GateResult]:
             Gate.ENTRY_AGE,
             "age",
             f"for ages {low} to {high}",
-            ~((years >= low) & (years <= high)),
+            (years < low) | (years > high),
         ),
     ]
 

@@ -14,6 +14,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from riskengine.pricing.premium import PremiumChain
+from riskengine.recommendation.value import Worth
 from riskengine.risk.diagnostics import gini, lift_table, lorenz_curve
 from riskengine.vocabulary import FloatArray, Operation, Text
 
@@ -171,6 +172,66 @@ def waterfall_chart(chain: PremiumChain, names: Mapping[str, Text], row: int = 0
         axes.set_xticks(np.arange(len(labels)), labels)
         axes.set_ylabel(say(Text(zh="每年", en="a year")))
         axes.grid(axis="x", visible=False)
+
+    return _render(draw, width=9.0)
+
+
+def plans_chart(items: Sequence[Worth]) -> dict[str, str]:
+    """For each ranked plan: what it costs the member a year, expected and in a bad year."""
+
+    def draw(axes: Any, say: Callable[[Text], str]) -> None:
+        place = np.arange(len(items))
+        premium = np.array([item.premium for item in items])
+        expected = np.array([float(i.priced.expected_out_of_pocket[0]) for i in items])
+        bad = np.array([item.bad_year_with for item in items])
+        axes.bar(
+            place - 0.21, premium, 0.38, color=EXPECTED, label=say(Text(zh="保费", en="premium"))
+        )
+        axes.bar(
+            place - 0.21,
+            expected,
+            0.38,
+            premium,
+            color=ACTUAL,
+            label=say(Text(zh="预计自付", en="expected own share")),
+        )
+        axes.bar(place + 0.21, premium, 0.38, color=EXPECTED, alpha=0.55)
+        axes.bar(
+            place + 0.21,
+            bad,
+            0.38,
+            premium,
+            color=ACTUAL,
+            alpha=0.55,
+            label=say(Text(zh="十年一遇年份的自付", en="own share in the dearest of ten years")),
+        )
+        for shift, total in ((-0.21, premium + expected), (0.21, premium + bad)):
+            for x, value in zip(place, total, strict=True):
+                axes.annotate(
+                    f"{value:,.0f}",
+                    (x + shift, value),
+                    ha="center",
+                    xytext=(0, 3),
+                    textcoords="offset points",
+                    fontsize=9,
+                )
+        without = items[0].bad_year_without
+        axes.axhline(without, color=QUIET, linestyle="--")
+        axes.annotate(
+            say(Text(zh="无保险时十年一遇年份的费用", en="dearest of ten years, no cover")),
+            (len(items) - 0.55, without),
+            ha="right",
+            xytext=(0, 4),
+            textcoords="offset points",
+            fontsize=9,
+            color="#475569",
+        )
+        labels = [f"{n}. {say(i.priced.plan.name)}" for n, i in enumerate(items, start=1)]
+        axes.set_xticks(place, labels)
+        axes.set_ylabel(say(Text(zh="每年", en="a year")))
+        axes.set_ylim(top=1.3 * max(without, float((premium + bad).max())))
+        axes.grid(axis="x", visible=False)
+        axes.legend(frameon=False, loc="upper left", ncols=3, fontsize=9)
 
     return _render(draw, width=9.0)
 

@@ -12,6 +12,7 @@ from riskengine.reporting.charts import (
     dislocation_chart,
     lift_chart,
     lorenz_chart,
+    plans_chart,
     relativity_chart,
     waterfall_chart,
 )
@@ -129,14 +130,7 @@ def quote_sections(
     release: Release, answers: Mapping[str, Answer], quote: Quote, plan: int
 ) -> list[Section]:
     """One member's quote: relativities, offers, and the waterfall of the offer at `plan`."""
-    titles = {q.name: q.title for q in release.questions} | COVER_TITLES
-    labels = [
-        Text(
-            zh=f"{titles[n].zh} {_said(answers.get(n))}",
-            en=f"{titles[n].en} {_said(answers.get(n))}",
-        )
-        for n in quote.relativities.names
-    ]
+    labels = [_label(release, name, answers) for name in quote.relativities.names]
     factors = quote.relativities.factors[0]
     base = Section(
         Text(zh="一位成员的费用：基准乘以系数", en="One member's cost: base times relativities"),
@@ -199,7 +193,8 @@ def recommendation_section(result: Recommendation) -> Section:
         " margin plays no part.",
     )
     title = Text(zh="推荐与理由", en="The recommendation, with reasons")
-    return Section(title, words, Table(headings, rows))
+    chart = plans_chart([item for item, _ in result.items])
+    return Section(title, words, Table(headings, rows), chart)
 
 
 def dislocation_section(change: FloatArray, words: Text) -> Section:
@@ -211,7 +206,10 @@ def dislocation_section(change: FloatArray, words: Text) -> Section:
     )
 
 
-def _said(value: Answer) -> str:
-    if value is None:
-        return "·"
-    return f"{value:.4g}" if isinstance(value, int | float) else str(value)
+def _label(release: Release, name: str, answers: Mapping[str, Answer]) -> Text:
+    """A rating factor with the member's value."""
+    if name in COVER_TITLES:
+        return COVER_TITLES[name]
+    question = next(q for q in release.questions if q.name == name)
+    value = question.titled(answers.get(name))
+    return Text(zh=f"{question.title.zh} {value.zh}", en=f"{question.title.en} {value.en}")

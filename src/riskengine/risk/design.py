@@ -36,32 +36,46 @@ def levels_of(spec: ModelSpec, columns: Columns) -> dict[str, tuple[str, ...]]:
     }
 
 
+def feature_columns(spec: ModelSpec, table: arrow.Table) -> dict[str, np.ndarray]:
+    """The features of `spec` in a table, as the columns a model reads.
+
+    Raises `TableError` naming all columns that are missing, or the first that is not numeric.
+    """
+    _require(spec, table, spec.features.names)
+    columns = {name: _numbers(table, name) for name in spec.features.numeric}
+    for name in spec.features.categorical:
+        columns[name] = table[name].cast(arrow.string()).to_numpy().astype(object)
+    return columns
+
+
 def training_columns(spec: ModelSpec, table: arrow.Table) -> dict[str, np.ndarray]:
     """The feature, target, exposure and group columns of a training table.
 
-    Raises `TableError` naming all columns that are missing, or the first row whose target,
-    exposure or group cannot be used.
+    Raises `TableError` as `feature_columns` does, and for the first row whose target, exposure or
+    group cannot be used.
     """
-    special = [spec.model.target, spec.folds.group]
-    special += [spec.model.exposure] if spec.model.exposure else []
-    absent = [n for n in (*spec.features.names, *special) if n not in table.schema.names]
-    if absent:
-        message = f"model {spec.model.name} needs columns that are missing: {', '.join(absent)}"
-        raise TableError(message)
-    columns: dict[str, np.ndarray] = {}
-    for name in (*spec.features.numeric, *special[:1], *special[2:]):
-        try:
-            columns[name] = np.asarray(
-                table[name].cast(arrow.float64()).to_numpy(), dtype=np.float64
-            )
-        except (arrow.ArrowInvalid, arrow.ArrowNotImplementedError) as error:
-            message = f"column {name} is not numeric: {error}"
-            raise TableError(message) from error
-    for name in spec.features.categorical:
-        columns[name] = table[name].cast(arrow.string()).to_numpy().astype(object)
+    amounts = [spec.model.target] + ([spec.model.exposure] if spec.model.exposure else [])
+    _require(spec, table, (*spec.features.names, *amounts, spec.folds.group))
+    columns = feature_columns(spec, table)
+    columns |= {name: _numbers(table, name) for name in amounts}
     columns[spec.folds.group] = table[spec.folds.group].to_numpy()
     _check_target(spec, columns)
     return columns
+
+
+def _require(spec: ModelSpec, table: arrow.Table, names: tuple[str, ...]) -> None:
+    absent = [name for name in names if name not in table.schema.names]
+    if absent:
+        message = f"model {spec.model.name} needs columns that are missing: {', '.join(absent)}"
+        raise TableError(message)
+
+
+def _numbers(table: arrow.Table, name: str) -> FloatArray:
+    try:
+        return np.asarray(table[name].cast(arrow.float64()).to_numpy(), dtype=np.float64)
+    except (arrow.ArrowInvalid, arrow.ArrowNotImplementedError) as error:
+        message = f"column {name} is not numeric: {error}"
+        raise TableError(message) from error
 
 
 def _check_target(spec: ModelSpec, columns: Columns) -> None:

@@ -20,14 +20,18 @@ def actual_over_expected(actual: FloatArray, expected: FloatArray, exposure: Flo
 
 
 def poisson_deviance(actual: FloatArray, expected: FloatArray, exposure: FloatArray) -> float:
-    """Mean unit Poisson deviance, 2 (y log(y / m) - y + m).
+    """Mean unit Poisson deviance; see `unit_poisson_deviance`.
 
     >>> poisson_deviance(np.array([0.0]), np.array([1.0]), np.array([1.0]))
     2.0
     """
+    return float(np.average(unit_poisson_deviance(actual, expected), weights=exposure))
+
+
+def unit_poisson_deviance(actual: FloatArray, expected: FloatArray) -> FloatArray:
+    """Unit Poisson deviances (n,), 2 (y log(y / m) - y + m), with y log y = 0 at 0."""
     safe = np.where(actual > 0, actual, 1.0)
-    unit = 2 * (actual * np.log(safe / expected) - actual + expected)
-    return float(np.average(unit, weights=exposure))
+    return np.asarray(2 * (actual * np.log(safe / expected) - actual + expected))
 
 
 def unit_tweedie_deviance(actual: FloatArray, expected: FloatArray, power: float) -> FloatArray:

@@ -15,7 +15,7 @@ import pyarrow as arrow
 from sklearn.model_selection import GroupKFold
 
 from riskengine.risk.continuance import fit_continuance
-from riskengine.risk.design import design_matrix, levels_of, training_columns
+from riskengine.risk.design import design_matrix, feature_columns, levels_of, training_columns
 from riskengine.risk.model import RiskModel
 from riskengine.risk.spec import Direction, Kind, ModelSpec
 from riskengine.vocabulary import FloatArray, IntArray
@@ -103,7 +103,7 @@ def held_out_mean(held_out: list[HeldOut], table: arrow.Table) -> FloatArray:
     """Predictions (n,) for every row of `table`, each by the model that never saw its member."""
     result = np.full(table.num_rows, np.nan)
     for part in held_out:
-        rows = training_columns(part.model.spec, table.take(arrow.array(part.rows)))
+        rows = feature_columns(part.model.spec, table.take(arrow.array(part.rows)))
         result[part.rows] = part.model.predict(rows)
     return result
 

@@ -1,0 +1,55 @@
+# Every command of the project; `make help` lists them. Needs Python 3.11 or newer, make and a C library.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test check format serve bench golden notebooks lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "riskengine needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+demo: $(READY) ## run everything on real data: train, quote, recommend, reprice, report
+	$(BIN)/riskengine demo
+
+test: $(READY) ## run all tests
+	$(BIN)/pytest
+
+check: $(READY) ## format, lint, types, layers, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/riskengine schemas --check
+
+format: $(READY) ## format the code and mend what lint can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+serve: $(READY) ## serve quotes over HTTP; documentation at /docs
+	$(BIN)/riskengine serve
+
+bench: $(READY) ## measure, and rewrite benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.rand_hie
+
+golden: $(READY) ## rewrite the golden quotes
+	$(BIN)/python -m tests.golden.rewrite
+
+notebooks: $(READY) ## run the notebooks
+	$(BIN)/pytest tests/test_notebooks.py
+
+lock: ## resolve requirements.lock anew; needs uv
+	uv pip compile pyproject.toml --extra demo --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+	  --custom-compile-command "make lock" --quiet --output-file requirements.lock
+
+clean: ## remove what the commands made
+	rm -rf $(VENV) demo-output mlruns .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,25 @@
+"""Prices of the kept release, to the cent; rewritten only by `make golden`."""
+
+import json
+
+import pytest
+
+from riskengine.release import Release
+from tests.golden.rewrite import QUOTES, golden_quotes
+
+
+def test_quotes_are_those_of_the_golden_file(release: Release) -> None:
+    golden = json.loads(QUOTES.read_text(encoding="utf-8"))
+    told = json.loads(json.dumps(golden_quotes(release)))
+    for then, now in zip(golden, told, strict=True):
+        assert [o["offered_premium"] for o in now["quote"]["offers"]] == [
+            o["offered_premium"] for o in then["quote"]["offers"]
+        ]
+        for before, after in zip(then["quote"]["offers"], now["quote"]["offers"], strict=True):
+            assert [s["name"] for s in after["steps"]] == [s["name"] for s in before["steps"]]
+            assert [s["running"] for s in after["steps"]] == pytest.approx(
+                [s["running"] for s in before["steps"]], rel=1e-9
+            )
+            assert {r["factor"]: r["relativity"] for r in after["relativities"]} == pytest.approx(
+                {r["factor"]: r["relativity"] for r in before["relativities"]}, rel=1e-9
+            )

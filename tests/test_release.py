@@ -1,0 +1,87 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from riskengine.errors import ReleaseError, SpecError
+from riskengine.release import Release, build_release, load_release, save_release
+from tests.golden.rewrite import KEPT_RELEASE
+
+
+def rebuilt(release: Release, **changes: object) -> Release:
+    parts = {
+        "medical_spend": release.medical_spend,
+        "utilisation": release.utilisation,
+        "catalogue": release.catalogue,
+        "rate_book": release.rate_book,
+        "ranking_policy": release.ranking_policy,
+        **changes,
+    }
+    return build_release(**parts)  # type: ignore[arg-type]
+
+
+def test_a_release_comes_back_as_it_was(release: Release, tmp_path: Path) -> None:
+    first = rebuilt(release)
+    save_release(first, tmp_path)
+    again = load_release(tmp_path)
+    assert again.hash == first.hash
+    assert again.rate_book == first.rate_book
+    assert again.questions == first.questions
+    assert again.medical_spend.to_files() == first.medical_spend.to_files()
+
+
+def test_the_hash_moves_with_every_part_that_prices(release: Release) -> None:
+    base = rebuilt(release).hash
+    curve = dataclasses.replace(
+        release.utilisation, factors=(0.5, *release.utilisation.factors[1:])
+    )
+    book = release.rate_book.model_copy(update={"edition": "other"})
+    model = dataclasses.replace(release.medical_spend, balance_factor=1.0)
+    others = {
+        rebuilt(release, utilisation=curve).hash,
+        rebuilt(release, rate_book=book).hash,
+        rebuilt(release, medical_spend=model).hash,
+    }
+    assert len(others | {base}) == 4
+    assert rebuilt(release).hash == base
+
+
+@pytest.mark.parametrize(
+    "name", ["rate_book.json", "models/medical_spend/booster_0.txt", "manifest.json"]
+)
+def test_a_changed_byte_is_found(release: Release, tmp_path: Path, name: str) -> None:
+    save_release(release, tmp_path)
+    path = tmp_path / name
+    text = path.read_text(encoding="utf-8")
+    if name == "manifest.json":
+        manifest = json.loads(text)
+        manifest["files"].popitem()
+        path.write_text(json.dumps(manifest), encoding="utf-8")
+    else:
+        path.write_text(text.replace("1", "2", 1), encoding="utf-8")
+    with pytest.raises(ReleaseError, match="changed after the release was built"):
+        load_release(tmp_path)
+
+
+def test_folders_without_a_readable_release_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="holds no release"):
+        load_release(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"format": 99, "hash": "", "files": {}}')
+    with pytest.raises(ReleaseError, match="has format 99, this version reads 1"):
+        load_release(tmp_path)
+
+
+def test_parts_that_do_not_fit_are_refused(release: Release) -> None:
+    elsewhere = release.rate_book.model_copy(update={"market": "mars"})
+    with pytest.raises(SpecError, match="catalogue is for market study, rate book for mars"):
+        rebuilt(release, rate_book=elsewhere)
+    never_missing = dataclasses.replace(release.medical_spend, learnt_missing=frozenset({"sex"}))
+    with pytest.raises(SpecError, match="may stay unanswered, but the model never saw them"):
+        rebuilt(release, medical_spend=never_missing)
+
+
+def test_the_release_of_an_earlier_version_still_loads() -> None:
+    kept = load_release(KEPT_RELEASE)
+    assert kept.versions["riskengine"] == "0.1.0"
+    assert kept.hash == json.loads((KEPT_RELEASE / "manifest.json").read_text())["hash"]
