@@ -74,7 +74,7 @@ def demo(out: Out = Path("demo-output")) -> None:
     console.print(f"Release {result.release.hash[:12]}, version {result.version}, alias champion")
     for path in result.files:
         console.print(f"  {path}")
-    console.print("Look at the report, then type: riskengine serve")
+    console.print(f"Look at the report, then type: {sys.argv[0]} serve", soft_wrap=True)
 
 
 @app.command()

@@ -241,6 +241,7 @@ def _write(
         out / name
         for name in (
             "report.html",
+            "plans.svg",
             "quote.json",
             "recommendation.json",
             "portfolio.parquet",

@@ -18,6 +18,7 @@ from riskengine.recommendation.value import Worth
 from riskengine.risk.diagnostics import gini, lift_table, lorenz_curve
 from riskengine.vocabulary import FloatArray, Operation, Text
 
+A_YEAR = Text(zh="每年", en="a year")
 ACTUAL, EXPECTED, QUIET = "#c2410c", "#1d4ed8", "#94a3b8"
 _STYLE = {
     "svg.fonttype": "none",
@@ -55,14 +56,7 @@ def lift_chart(actual: FloatArray, expected: FloatArray, exposure: FloatArray) -
         )
         for x, row in enumerate(rows):
             top = max(row["actual"], row["expected"])
-            axes.annotate(
-                f"{row['actual_over_expected']:.2f}",
-                (x, top),
-                ha="center",
-                xytext=(0, 4),
-                textcoords="offset points",
-                fontsize=9,
-            )
+            _label(axes, f"{row['actual_over_expected']:.2f}", x, top)
         axes.set_xticks(place, [f"{int(r['band'])}" for r in rows])
         axes.set_xlabel(
             say(
@@ -149,28 +143,15 @@ def waterfall_chart(chain: PremiumChain, names: Mapping[str, Text], row: int = 0
             color = QUIET if place == 0 else (ACTUAL if after > before else EXPECTED)
             axes.bar(place, abs(after - before), 0.7, min(before, after), color=color)
             sign = "" if place == 0 else "+" if after >= before else "\N{MINUS SIGN}"
-            axes.annotate(
-                f"{sign}{abs(after - before):,.0f}",
-                (place, max(before, after)),
-                ha="center",
-                xytext=(0, 3),
-                textcoords="offset points",
-                fontsize=9,
-            )
+            words = f"{sign}{abs(after - before):,.0f}"
+            _label(axes, words, place, max(before, after))
             before = after
         total = float(chain.offered_cents[row]) / 100
         axes.bar(len(shown), total, 0.7, color="#15803d")
-        axes.annotate(
-            f"{total:,.2f}",
-            (len(shown), total),
-            ha="center",
-            xytext=(0, 3),
-            textcoords="offset points",
-            fontsize=9,
-        )
+        _label(axes, f"{total:,.2f}", len(shown), total)
         labels = [say(names[s.name]) for s in shown] + [say(names["offered_premium"])]
         axes.set_xticks(np.arange(len(labels)), labels)
-        axes.set_ylabel(say(Text(zh="每年", en="a year")))
+        axes.set_ylabel(say(A_YEAR))
         axes.grid(axis="x", visible=False)
 
     return _render(draw, width=9.0)
@@ -178,62 +159,42 @@ def waterfall_chart(chain: PremiumChain, names: Mapping[str, Text], row: int = 0
 
 def plans_chart(items: Sequence[Worth]) -> dict[str, str]:
     """For each ranked plan: what it costs the member a year, expected and in a bad year."""
+    return _render(lambda axes, say: _draw_plans(axes, say, items), width=9.0)
 
-    def draw(axes: Any, say: Callable[[Text], str]) -> None:
-        place = np.arange(len(items))
-        premium = np.array([item.premium for item in items])
-        expected = np.array([float(i.priced.expected_out_of_pocket[0]) for i in items])
-        bad = np.array([item.bad_year_with for item in items])
-        axes.bar(
-            place - 0.21, premium, 0.38, color=EXPECTED, label=say(Text(zh="保费", en="premium"))
-        )
-        axes.bar(
-            place - 0.21,
-            expected,
-            0.38,
-            premium,
-            color=ACTUAL,
-            label=say(Text(zh="预计自付", en="expected own share")),
-        )
-        axes.bar(place + 0.21, premium, 0.38, color=EXPECTED, alpha=0.55)
-        axes.bar(
-            place + 0.21,
-            bad,
-            0.38,
-            premium,
-            color=ACTUAL,
-            alpha=0.55,
-            label=say(Text(zh="十年一遇年份的自付", en="own share in the dearest of ten years")),
-        )
-        for shift, total in ((-0.21, premium + expected), (0.21, premium + bad)):
-            for x, value in zip(place, total, strict=True):
-                axes.annotate(
-                    f"{value:,.0f}",
-                    (x + shift, value),
-                    ha="center",
-                    xytext=(0, 3),
-                    textcoords="offset points",
-                    fontsize=9,
-                )
-        without = items[0].bad_year_without
-        axes.axhline(without, color=QUIET, linestyle="--")
-        axes.annotate(
-            say(Text(zh="无保险时十年一遇年份的费用", en="dearest of ten years, no cover")),
-            (len(items) - 0.55, without),
-            ha="right",
-            xytext=(0, 4),
-            textcoords="offset points",
-            fontsize=9,
-            color="#475569",
-        )
-        labels = [f"{n}. {say(i.priced.plan.name)}" for n, i in enumerate(items, start=1)]
-        axes.set_xticks(place, labels)
-        axes.set_ylabel(say(Text(zh="每年", en="a year")))
-        axes.set_ylim(top=1.3 * max(without, float((premium + bad).max())))
-        axes.grid(axis="x", visible=False)
-        axes.legend(frameon=False, loc="upper left", ncols=3, fontsize=9)
 
-    return _render(draw, width=9.0)
+def _draw_plans(axes: Any, say: Callable[[Text], str], items: Sequence[Worth]) -> None:
+    place = np.arange(len(items))
+    premium = np.array([item.premium for item in items])
+    expected = np.array([float(item.priced.expected_out_of_pocket[0]) for item in items])
+    bad = np.array([item.bad_year_with for item in items])
+    own_bad = Text(zh="十年一遇年份的自付", en="own share in the dearest of ten years")
+    bars = (
+        (-0.21, premium, 0.0, EXPECTED, 1.0, Text(zh="保费", en="premium")),
+        (-0.21, expected, premium, ACTUAL, 1.0, Text(zh="预计自付", en="expected own share")),
+        (0.21, premium, 0.0, EXPECTED, 0.55, None),
+        (0.21, bad, premium, ACTUAL, 0.55, own_bad),
+    )
+    for shift, height, bottom, color, alpha, label in bars:
+        axes.bar(place + shift, height, 0.38, bottom, color=color, alpha=alpha,
+                 label=say(label) if label else None)  # fmt: skip
+    for shift, total in ((-0.21, premium + expected), (0.21, premium + bad)):
+        for x, value in zip(place, total, strict=True):
+            _label(axes, f"{value:,.0f}", x + shift, value)
+    without = items[0].bad_year_without
+    axes.axhline(without, color=QUIET, linestyle="--")
+    words = say(Text(zh="无保险时十年一遇年份的费用", en="dearest of ten years, no cover"))
+    _label(axes, words, len(items) - 0.95, without)
+    names = [f"{rank}. {say(item.priced.plan.name)}" for rank, item in enumerate(items, start=1)]
+    axes.set_xticks(place, names)
+    axes.set_ylabel(say(A_YEAR))
+    axes.set_ylim(top=1.3 * max(without, float((premium + bad).max())))
+    axes.grid(axis="x", visible=False)
+    axes.legend(frameon=False, loc="upper left", ncols=3, fontsize=9)
+
+
+def _label(axes: Any, text: str, x: float, y: float) -> None:
+    """A small text just above a point."""
+    axes.annotate(text, (x, y), ha="center", xytext=(0, 3), textcoords="offset points", fontsize=9)
 
 
 def relativity_chart(labels: Sequence[Text], relativities: Sequence[float]) -> dict[str, str]:

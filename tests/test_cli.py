@@ -1,0 +1,198 @@
+"""The command line as a user meets it, on a real run of the demo."""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from fastapi.testclient import TestClient
+
+from riskengine import cli
+from riskengine.registry import load_registered
+from riskengine.service.app import create_app
+from riskengine.settings import Settings
+from tests.conftest import ROOT
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command line in this process; console lines are wide enough not to wrap."""
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["riskengine", *arguments])
+        monkeypatch.setattr(cli, "console", cli.Console(width=200))
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return Done(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(autouse=True)
+def settings(place: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("RISKENGINE_TRACKING_URI", f"sqlite:///{place}/mlruns/mlflow.db")
+    monkeypatch.setenv("RISKENGINE_ARTIFACTS", str(place / "mlruns" / "artifacts"))
+    monkeypatch.setenv("RISKENGINE_MODELS", str(ROOT / "models"))
+    return Settings()
+
+
+@pytest.fixture
+def demo(run: Run, place: Path) -> str:
+    """What the demo prints; it runs once for the module."""
+    told = place / "told.txt"
+    if not told.exists():
+        done = run("demo", "--out", str(place / "out"))
+        assert (done.code, done.err) == (0, "")
+        told.write_text(done.out)
+    return told.read_text()
+
+
+def test_before_any_release_the_error_says_what_to_run(run: Run, place: Path) -> None:
+    if (place / "told.txt").exists():
+        pytest.skip("a release is registered by now")
+    done = run("quote", "--answers", '{"age": 43, "sex": "female"}')
+    assert done.code == 2
+    assert "run `riskengine demo` to build and register one" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_demo_ends_with_results_and_the_next_command(demo: str, place: Path) -> None:
+    assert demo.rstrip().endswith("Look at the report, then type: riskengine serve")
+    assert "1,712 policies repriced, 0 quarantined" in demo
+    for name in re.findall(r"out/([a-z.]+)", demo):
+        assert (place / "out" / name).stat().st_size > 0
+    assert len(re.findall(r"out/([a-z.]+)", demo)) == 7
+
+
+@pytest.mark.usefixtures("demo")
+def test_the_report_is_self_contained_and_has_its_charts(place: Path) -> None:
+    report = (place / "out" / "report.html").read_text(encoding="utf-8")
+    assert report.count("<svg") == 2 * 6, "six charts in two languages"
+    for outside in ("<script", 'src="', 'href="http', "@import"):
+        assert outside not in report
+
+    assert report.count("<h2>") == 7
+
+
+@pytest.mark.usefixtures("demo")
+def test_quote_prints_what_the_readme_shows(run: Run) -> None:
+    for name in ("README.md", "README.zh-CN.md"):
+        readme = (ROOT / name).read_text(encoding="utf-8")
+        (command,) = re.findall(r"^\.venv/bin/riskengine quote (.*?)\n", readme, re.M)
+        answers = re.findall(r"--answers '(.*?)'", command)[0]
+        options = command.split("' ")[1].split()
+        done = run("quote", "--answers", answers, *options)
+        (offer,) = json.loads(done.out)["offers"]
+        shown = float(re.findall(r'"offered_premium": "([\d.]+)"', readme)[0])
+        assert float(offer["offered_premium"]) == pytest.approx(shown, rel=0.005)
+        steps = re.findall(r'"name": "(\w+)", "operation"', readme)
+        assert steps == [step["name"] for step in offer["steps"]]
+
+
+@pytest.mark.usefixtures("demo")
+def test_quote_batch_and_service_agree(run: Run, place: Path, settings: Settings) -> None:
+    book = place / "out" / "portfolio.parquet"
+    done = run(
+        "reprice", "--portfolio", str(book), "--out", str(place / "book"), "--as-of", "2026-01-01"
+    )
+    assert done.code == 0
+    assert "1,712 policies: 1,712 repriced, 0 quarantined" in done.out
+    priced = pq.read_table(place / "book" / "repriced.parquet").to_pylist()[5]
+    row = pq.read_table(book).to_pylist()[5]
+    names = [q.name for q in load_registered(settings).questions]
+    answers = {name: row[name] for name in names}
+    told = run(
+        "quote", "--answers", json.dumps(answers), "--plan", row["plan"], "--as-of", "2026-01-01"
+    )
+    (offer,) = json.loads(told.out)["offers"]
+    with TestClient(create_app(lambda: load_registered(settings))) as client:
+        body = {"answers": answers, "as_of": "2026-01-01", "plans": [row["plan"]]}
+        (live,) = client.post("/v1/quotes", json=body).json()["offers"]
+    assert offer == live
+    assert offer["offered_premium"] == str(priced["offered_premium"])
+
+
+@pytest.mark.usefixtures("demo")
+def test_mlflow_holds_the_run_and_prices_a_data_frame(place: Path, settings: Settings) -> None:
+    import mlflow
+
+    from riskengine.registry import connect
+
+    client = connect(settings)
+    version = client.get_model_version_by_alias("riskengine", "champion")
+    assert version.tags["release"] == load_registered(settings).hash
+    (run,) = mlflow.search_runs(filter_string="tags.`mlflow.runName` = 'medical_spend'",
+                                output_format="list")  # fmt: skip
+    assert 0.99 < run.data.metrics["LightGBM.actual_over_expected"] < 1.01
+    assert run.data.metrics["LightGBM.tweedie_deviance"] < run.data.metrics["GLM.tweedie_deviance"]
+    book = pq.read_table(place / "out" / "portfolio.parquet").to_pandas().head(20)
+    asked = book[[*(q.name for q in load_registered(settings).questions), "plan"]]
+    model = mlflow.pyfunc.load_model("models:/riskengine@champion")
+    priced = model.predict(asked, params={"as_of": "2026-01-01"})
+    offered = pq.read_table(place / "out" / "repriced.parquet")["offered_premium"].to_pylist()[:20]
+    assert priced["offered_premium"].tolist() == [float(premium) for premium in offered]
+
+
+@pytest.mark.usefixtures("demo")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["quote", "--answers", "{age: 43}"], "--answers is not JSON"),
+        (["quote", "--answers", "[1]"], "--answers must be a JSON object"),
+        (["quote", "--answers", '{"age": 99, "sex": "male"}'], "age=99: give a number from 0"),
+        (
+            ["quote", "--answers", '{"age": 9, "sex": "male"}', "--plan", "gold"],
+            "unknown plan 'gold'; there are free_care",
+        ),
+        (
+            ["quote", "--answers", '{"age": 9, "sex": "male"}', "--release", "nobody"],
+            "no release 'nobody' of 'riskengine'",
+        ),
+        (["reprice", "--portfolio", "no.parquet", "--out", "x"], "cannot read the portfolio no."),
+        (["schemas", "--check", "--folder", "{tmp}/schemas"], "members.json is out of date"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    run: Run, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    done = run(*(argument.replace("{tmp}", str(tmp_path)) for argument in arguments))
+    assert done.code == 2
+    assert done.err.startswith("error: ")
+    assert message in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_usage_errors_are_exit_code_2_without_a_traceback(run: Run) -> None:
+    for arguments in (["reprice"], ["quote", "--as-of", "soon", "--answers", "{}"], ["nothing"]):
+        done = run(*arguments)
+        assert done.code == 2
+        assert "Traceback" not in done.err
+
+
+def test_help_lists_every_command_with_a_sentence(run: Run) -> None:
+    told = run("--help").out
+    for command in ("demo", "serve", "quote", "reprice", "schemas"):
+        assert re.search(rf"^\s+{command}\s+\w+", told, re.M), command
