@@ -94,7 +94,7 @@ def test_the_report_is_self_contained_and_has_its_charts(place: Path) -> None:
     for outside in ("<script", 'src="', 'href="http', "@import"):
         assert outside not in report
 
-    assert report.count("<h2>") == 7
+    assert report.count("<h2>") == 8
 
 
 @pytest.mark.usefixtures("demo")
@@ -162,14 +162,21 @@ def test_mlflow_holds_the_run_and_prices_a_data_frame(place: Path, settings: Set
     [
         (["quote", "--answers", "{age: 43}"], "--answers is not JSON"),
         (["quote", "--answers", "[1]"], "--answers must be a JSON object"),
-        (["quote", "--answers", '{"age": 99, "sex": "male"}'], "age=99: give a number from 0"),
+        (
+            ["quote", "--answers", '{"age": 99, "sex": "male"}'],
+            "age=99: give a number from",
+        ),
         (
             ["quote", "--answers", '{"age": 9, "sex": "male"}', "--plan", "gold"],
             "unknown plan 'gold'; there are free_care",
         ),
         (
             ["quote", "--answers", '{"age": 9, "sex": "male"}', "--release", "nobody"],
-            "no release 'nobody' of 'riskengine'",
+            "no release 'nobody' of 'riskengine' can be read",
+        ),
+        (
+            ["quote", "--answers", "{}", "--plan", "free_care", "--plan", "free_care"],
+            "a plan is named twice",
         ),
         (["reprice", "--portfolio", "no.parquet", "--out", "x"], "cannot read the portfolio no."),
         (["schemas", "--check", "--folder", "{tmp}/schemas"], "members.json is out of date"),
@@ -183,6 +190,23 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert done.err.startswith("error: ")
     assert message in done.err
     assert done.err.count("\n") == 1
+
+
+def test_settings_and_files_that_cannot_be_used_are_one_line_too(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RISKENGINE_PORT", "abc")
+    done = run("serve")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "RISKENGINE_PORT: Input should be a valid integer" in done.err
+    monkeypatch.delenv("RISKENGINE_PORT")
+    (tmp_path / "file").write_text("")
+    done = run("schemas", "--folder", str(tmp_path / "file" / "schemas"))
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    monkeypatch.setenv("RISKENGINE_TRACKING_URI", "foo://bar")
+    done = run("quote", "--answers", "{}")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "can be read from foo://bar: run `riskengine demo`" in done.err
 
 
 def test_usage_errors_are_exit_code_2_without_a_traceback(run: Run) -> None:

@@ -36,8 +36,9 @@ def test_before_the_plans_are_on_sale(release: Release) -> None:
     columns = answers_to_columns(release.questions, {"age": 40, "sex": "male"})
     with pytest.raises(AnswerError, match="as_of=2020-06-01: plan free_care is on sale from 2021"):
         quote(release, columns, date(2020, 6, 1), ())
-    with pytest.raises(UnknownNameError, match="risk_aversion has no value on 2020-06-01"):
-        recommend(release, columns, date(2020, 6, 1))
+    found = recommend(release, columns, date(2020, 6, 1))
+    assert found.items == ()
+    assert {f.gate for f in found.not_offered} == {Gate.NOT_YET_ON_SALE}
 
 
 def test_a_plan_outside_the_entry_age_is_not_offered_and_says_why(release: Release) -> None:

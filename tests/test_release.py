@@ -67,6 +67,9 @@ def test_a_changed_byte_is_found(release: Release, tmp_path: Path, name: str) ->
 def test_folders_without_a_readable_release_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="holds no release"):
         load_release(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"format": 1}')
+    with pytest.raises(ReleaseError, match="is no manifest of a release"):
+        load_release(tmp_path)
     (tmp_path / "manifest.json").write_text('{"format": 99, "hash": "", "files": {}}')
     with pytest.raises(ReleaseError, match="has format 99, this version reads 1"):
         load_release(tmp_path)
@@ -76,6 +79,14 @@ def test_parts_that_do_not_fit_are_refused(release: Release) -> None:
     elsewhere = release.rate_book.model_copy(update={"market": "mars"})
     with pytest.raises(SpecError, match="catalogue is for market study, rate book for mars"):
         rebuilt(release, rate_book=elsewhere)
+    commission = release.rate_book.commission.values[0].model_copy(update={"value": 0.95})
+    costly = release.rate_book.commission.model_copy(update={"values": (commission,)})
+    with pytest.raises(SpecError, match=r"add up to 1\.06, which leaves nothing for claims"):
+        rebuilt(release, rate_book=release.rate_book.model_copy(update={"commission": costly}))
+    one_area = {**release.medical_spend.levels, "rating_area": ("1",)}
+    narrow = dataclasses.replace(release.medical_spend, levels=one_area)
+    with pytest.raises(SpecError, match="rating_area may be answered 2, 3, 4, 5, 6, but model"):
+        rebuilt(release, medical_spend=narrow)
     never_missing = dataclasses.replace(release.medical_spend, learnt_missing=frozenset({"sex"}))
     with pytest.raises(SpecError, match="may stay unanswered, but the model never saw them"):
         rebuilt(release, medical_spend=never_missing)

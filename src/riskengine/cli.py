@@ -8,6 +8,7 @@ from typing import Annotated
 from uuid import uuid4
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -31,7 +32,8 @@ AsOf = Annotated[
     typer.Option("--as-of", formats=["%Y-%m-%d"], help="First day of cover; today if left out."),
 ]
 Alias = Annotated[
-    str, typer.Option("--release", help="Alias of a registered release, such as champion.")
+    str | None,
+    typer.Option("--release", help="Alias of a registered release; RISKENGINE_ALIAS if left out."),
 ]
 
 
@@ -71,7 +73,8 @@ def demo(out: Out = Path("demo-output")) -> None:
         f"Book: {moved.policies_out:,} policies repriced, {moved.quarantined} quarantined; premiums"
         f" {moved.expiring_premium:,.2f} -> {moved.compared_offered_premium:,.2f}"
     )
-    console.print(f"Release {result.release.hash[:12]}, version {result.version}, alias champion")
+    alias = Settings().alias
+    console.print(f"Release {result.release.hash[:12]}, version {result.version}, alias {alias}")
     for path in result.files:
         console.print(f"  {path}")
     console.print(f"Look at the report, then type: {sys.argv[0]} serve", soft_wrap=True)
@@ -98,7 +101,7 @@ def quote(
     answers: Annotated[str, typer.Option(help='JSON, such as {"age": 43, "sex": "female"}.')],
     plan: Annotated[list[str] | None, typer.Option(help="A plan; all if left out.")] = None,
     as_of: AsOf = None,
-    release: Alias = "champion",
+    release: Alias = None,
 ) -> None:
     """Price plans for one member; prints the same JSON as POST /v1/quotes."""
     from riskengine import engine
@@ -114,6 +117,9 @@ def quote(
     if not isinstance(given, dict):
         message = '--answers must be a JSON object, such as {"age": 43, "sex": "female"}'
         raise InputError(message)
+    if plan and len(set(plan)) != len(plan):
+        message = f"a plan is named twice: {', '.join(plan)}"
+        raise InputError(message)
     loaded = load_registered(Settings(), release)
     columns = answers_to_columns(loaded.questions, given)
     result = engine.quote(loaded, columns, _day(as_of), tuple(plan or ()))
@@ -124,7 +130,7 @@ def quote(
 def reprice(
     portfolio: Annotated[Path, typer.Option(help="Parquet file, one row a policy.")],
     out: Out,
-    release: Alias = "champion",
+    release: Alias = None,
     as_of: AsOf = None,
 ) -> None:
     """Reprice a book: Parquet in, Parquet out, with a dislocation summary.
@@ -155,12 +161,60 @@ def reprice(
 
 
 @app.command()
+def validate(
+    source: Annotated[str, typer.Argument(help="Folder of Parquet or CSV files, or database URL.")],
+    quarantine: Annotated[
+        Path, typer.Option(help="Folder for the bad rows, one Parquet file a table.")
+    ] = Path("quarantine"),
+    max_bad: Annotated[
+        str, typer.Option(help="Share of bad rows a table may have, such as 0.1%.")
+    ] = "0.1%",
+) -> None:
+    """Check tables against their contracts: types, ranges, keys, references, dates, ICD-10.
+
+    Bad rows go to quarantine with the reason. Ends with exit code 1 when a table has more bad rows
+    than allowed, 2 when a table or column is missing.
+    """
+    from riskengine.sources.folder import validate as validate_tables
+
+    allowed = _share(max_bad)
+    with _progress() as progress:
+        bars = {name: progress.add_task(name, total=None) for name in CONTRACTS}
+        summaries = validate_tables(
+            source,
+            quarantine,
+            _day(None),
+            lambda name, rows: progress.update(bars[name], completed=rows),
+        )
+    table = Table("table", "rows", "quarantined", "share", "most common reasons")
+    too_bad = []
+    for found in summaries:
+        if found.rows_in is None:
+            table.add_row(found.name, "-", "-", "-", "not there (optional)")
+            continue
+        share = found.quarantined / max(found.rows_in, 1)
+        reasons = "\n".join(f"{count:,} x {kind}" for kind, count in found.common_reasons)
+        table.add_row(
+            found.name, f"{found.rows_in:,}", f"{found.quarantined:,}", f"{share:.3%}", reasons
+        )
+        if share > allowed:
+            too_bad.append(found.name)
+    console.print(table)
+    if any(found.quarantined for found in summaries):
+        console.print(f"Bad rows with their reasons: {quarantine}")
+    if too_bad:
+        console.print(f"More than {max_bad} of the rows are bad in: {', '.join(too_bad)}")
+        raise typer.Exit(1)
+
+
+@app.command()
 def schemas(
     folder: Annotated[Path, typer.Option(help="Where the files are.")] = Path("data/schemas"),
     check: Annotated[bool, typer.Option("--check", help="Only compare, write nothing.")] = False,
 ) -> None:
     """Write the Table Schema of every table contract, or check that the files are up to date."""
-    folder.mkdir(parents=True, exist_ok=True)
+    if not check:
+        folder.mkdir(parents=True, exist_ok=True)
     for name in CONTRACTS:
         text = json.dumps(table_schema(name), ensure_ascii=False, indent=2) + "\n"
         path = folder / f"{name}.json"
@@ -176,9 +230,31 @@ def main() -> None:
     """Run the command line; expected errors end in one line on stderr and exit code 2."""
     try:
         app()
-    except RiskEngineError as error:
-        Console(stderr=True).print(f"error: {error}", soft_wrap=True, markup=False, highlight=False)
-        sys.exit(2)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"RISKENGINE_{str(f['loc'][0]).upper()}: {f['msg']}" for f in error.errors()
+        )
+        _stop(f"settings that cannot be used: {faults}")
+    except (RiskEngineError, OSError) as error:
+        _stop(str(error))
+
+
+def _stop(message: str) -> None:
+    Console(stderr=True).print(f"error: {message}", soft_wrap=True, markup=False, highlight=False)
+    sys.exit(2)
+
+
+def _share(text: str) -> float:
+    """A share written as a percentage or a number, such as 0.1% or 0.001."""
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError as error:
+        message = f"--max-bad is {text!r}: give a share such as 0.1% or 0.001"
+        raise InputError(message) from error
+    if not 0 <= share <= 1:
+        message = f"--max-bad is {text!r}: give a share from 0% to 100%"
+        raise InputError(message)
+    return share
 
 
 def _day(as_of: datetime | None) -> date:

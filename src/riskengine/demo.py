@@ -29,6 +29,7 @@ from riskengine.reporting.sections import (
     plan_paid_section,
     quote_sections,
     recommendation_section,
+    years_section,
 )
 from riskengine.risk.diagnostics import (
     actual_over_expected,
@@ -42,8 +43,9 @@ from riskengine.risk.glm import held_out_glm
 from riskengine.risk.spec import ModelSpec, read_spec
 from riskengine.service.contracts import quote_response, recommendation_response
 from riskengine.settings import Settings
+from riskengine.sources.check import check_tables
 from riskengine.sources.rand_hie import read_study, tables_from_study
-from riskengine.tables import Tables, check_tables
+from riskengine.tables import Tables
 from riskengine.training import (
     assemble_release,
     check_plan_paid,
@@ -151,9 +153,11 @@ def _model_sections(trained: _Trained, release: Release) -> list[Section]:
         )
         paid[plan.plan] = (check.actual, check.expected)
     titles = {plan.plan: plan.name for plan in plans}
+    year = trained.experience["as_of"].to_pandas().map(lambda day: day.year).to_numpy()
     return [
         comparison_section(trained.compared),
         lift_section(trained.compared),
+        years_section(trained.compared, year),
         plan_paid_section(titles, paid, trained.mean, trained.compared.exposure),
     ]
 
@@ -201,7 +205,7 @@ def _book_section(out: Path, dislocation: Dislocation) -> Section:
     falls = float(np.mean(change < 0))
     words = Text(
         zh=f"{dislocation.policies_out:,}份保单从统一费率（按往年赔付重新理算，实验本身不收保费）"
-        f"转为按风险定价：保费总额由{before:,.0f}变为{after:,.0f}，{falls:.0%}的保单下降。",
+        f"转为按风险定价：保费总额由{before:,.0f}变为{after:,.0f}，{falls:.0%}的保单保费下降。",
         en=f"{dislocation.policies_out:,} policies move from a community rate (computed from"
         " earlier years: the study charged no premium) to their own risk: premiums in all go from"
         f" {before:,.0f} to {after:,.0f}, and {falls:.0%} of the policies fall.",

@@ -10,14 +10,14 @@ import numpy as np
 
 from riskengine.errors import AnswerError, Problem, UnknownNameError
 from riskengine.pricing.rating import PricedPlan, price_plan, reference_columns
-from riskengine.profiles.questions import missing_answers
-from riskengine.recommendation.eligibility import Failure, failures
+from riskengine.profiles.questions import check_columns, missing_answers
+from riskengine.recommendation.eligibility import Failure, failures, gates
 from riskengine.recommendation.ranking import rank
 from riskengine.recommendation.reasons import Reason, reasons_for
-from riskengine.recommendation.value import Worth, worth
+from riskengine.recommendation.value import AnnualCost, Worth, worth
 from riskengine.release import Release
 from riskengine.risk.model import Relativities
-from riskengine.vocabulary import Columns, FloatArray, IntArray
+from riskengine.vocabulary import AnyArray, Columns, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -87,15 +87,17 @@ def recommend(
     names = plans or release.catalogue.names
     refused = [f for name in names for f in _failures(release, name, columns, as_of)]
     eligible = [name for name in names if name not in {f.plan for f in refused}]
-    mean = release.medical_spend.predict(reference_columns(release.medical_spend, columns))
     missing = tuple(missing_answers(release.questions, columns))
+    if not eligible:
+        return Recommendation((), tuple(refused), missing)
+    mean = release.medical_spend.predict(reference_columns(release.medical_spend, columns))
     aversion = release.ranking_policy.risk_aversion.on(as_of, "risk_aversion")
-    trended = float(mean[0]) * release.loadings(as_of).trend_factor
+    cost = AnnualCost(float(mean[0]), release.loadings(as_of).trend_factor)
     ranked = rank(
         [
             worth(
                 _price(release, name, mean, as_of),
-                trended,
+                cost,
                 release.medical_spend.continuance,
                 release.utilisation,
                 aversion,
@@ -103,11 +105,14 @@ def recommend(
             for name in eligible
         ]
     )
-    items = tuple((item, tuple(reasons_for(item, ranked, len(missing)))) for item in ranked)
+    currency = release.catalogue.currency
+    items = tuple(
+        (item, tuple(reasons_for(item, ranked, len(missing), currency))) for item in ranked
+    )
     return Recommendation(items, tuple(refused), missing)
 
 
-def reprice(release: Release, columns: Columns, plans: np.ndarray, as_of: date) -> Repriced:
+def reprice(release: Release, columns: Columns, plans: AnyArray, as_of: date) -> Repriced:
     """Price n members, each for the plan of the same row in `plans` (n,), names as objects.
 
     The same chain as `quote`, column by column. Raises `UnknownNameError` for an unknown plan.
@@ -128,6 +133,33 @@ def reprice(release: Release, columns: Columns, plans: np.ndarray, as_of: date) 
         message = f"unknown plan {plans[row]!r} in row {row}: known are {release.catalogue.names}"
         raise UnknownNameError(message)
     return result
+
+
+def unpriceable(
+    release: Release, columns: Columns, plans: AnyArray, as_of: date, *, renewal: bool
+) -> list[Problem]:
+    """Everything that keeps rows from being priced for the plan named in the same row.
+
+    Answers out of range or missing, unknown plans, and gates; `renewal` lifts the entry age.
+    """
+    problems = check_columns(release.questions, columns)
+    names = release.catalogue.names
+    known = np.isin(plans, np.array(names, dtype=object))
+    problems += [
+        Problem(row, "plan", str(plans[row]), f"known are {', '.join(names)}")
+        for row in np.flatnonzero(~known).tolist()
+    ]
+    age = np.asarray(columns["age"], dtype=np.float64)
+    values = {"as_of": np.full(len(age), str(as_of)), "age": age}
+    for plan in release.catalogue.plans:
+        rows = np.flatnonzero(plans == plan.plan)
+        for gate in gates(plan, age[rows], as_of, renewal=renewal):
+            said = f"{plan.plan} is {gate.allowed}"
+            problems += [
+                Problem(row, gate.field, str(values[gate.field][row]), said)
+                for row in rows[gate.failed].tolist()
+            ]
+    return problems
 
 
 def _failures(release: Release, name: str, columns: Columns, as_of: date) -> list[Failure]:

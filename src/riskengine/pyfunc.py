@@ -9,9 +9,9 @@ import pyarrow as arrow
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from riskengine.engine import reprice
+from riskengine.engine import reprice, unpriceable
 from riskengine.errors import AnswerError
-from riskengine.profiles.questions import check_columns, table_to_columns
+from riskengine.profiles.questions import table_to_columns
 from riskengine.release import load_release
 
 
@@ -30,11 +30,12 @@ class ReleaseModel(PythonModel):  # type: ignore[misc]
         """Premiums as of `params["as_of"]`, an ISO date; raises `AnswerError` for bad answers."""
         table = arrow.Table.from_pandas(model_input, preserve_index=False)
         columns = table_to_columns(self.release.questions, table)
-        problems = check_columns(self.release.questions, columns)
+        plans = table["plan"].to_numpy().astype(object)
+        as_of = date.fromisoformat((params or {})["as_of"])
+        problems = unpriceable(self.release, columns, plans, as_of, renewal=False)
         if problems:
             raise AnswerError(problems)
-        plans = table["plan"].to_numpy().astype(object)
-        priced = reprice(self.release, columns, plans, date.fromisoformat((params or {})["as_of"]))
+        priced = reprice(self.release, columns, plans, as_of)
         return pd.DataFrame(
             {"plan": plans, "offered_premium": priced.offered_cents / 100}, index=model_input.index
         )

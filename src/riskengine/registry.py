@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
+from sqlalchemy.exc import SQLAlchemyError
 
 from riskengine import __version__
 from riskengine.errors import ReleaseError
@@ -117,18 +118,18 @@ def load_registered(settings: Settings, alias: str | None = None) -> Release:
     Raises `ReleaseError` saying what to run when there is none.
     """
     alias = alias or settings.alias
-    client = connect(settings)
     try:
+        client = connect(settings)
         known = client.get_model_version_by_alias(settings.registered_name, alias)
-    except mlflow.exceptions.MlflowException as error:
+        source = client.get_model_version_download_uri(known.name, known.version)
+        folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=source))
+    except (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError) as error:
         message = (
-            f"no release {alias!r} of {settings.registered_name!r} in {settings.tracking_uri}:"
-            " run `riskengine demo` to build and register one"
+            f"no release {alias!r} of {settings.registered_name!r} can be read from"
+            f" {settings.tracking_uri}: run `riskengine demo` to build and register one"
         )
         raise ReleaseError(message) from error
-    source = client.get_model_version_download_uri(known.name, known.version)
-    folder = mlflow.artifacts.download_artifacts(artifact_uri=source)
-    return load_release(Path(folder) / "artifacts" / "release")
+    return load_release(folder / "artifacts" / "release")
 
 
 def _version_of(client: mlflow.MlflowClient, name: str, release: Release) -> int | None:

@@ -18,7 +18,7 @@ from riskengine.errors import ReleaseError, SpecError
 from riskengine.pricing.rating import check_permitted
 from riskengine.pricing.utilisation import InducedUtilisation
 from riskengine.products.product import Catalogue
-from riskengine.products.rate_book import Loadings, RateBook, loadings_on
+from riskengine.products.rate_book import Loadings, RateBook, dates_of, loadings_on
 from riskengine.profiles.features import FEATURES
 from riskengine.profiles.questions import Question
 from riskengine.recommendation.policy import RankingPolicy
@@ -62,6 +62,7 @@ def build_release(
         message = f"catalogue is for market {catalogue.market}, rate book for {rate_book.market}"
         raise SpecError(message)
     check_permitted(medical_spend, rate_book)
+    _check_numbers(rate_book, ranking_policy)
     features = medical_spend.spec.features
     by_name = {feature.name: feature.question for feature in FEATURES}
     asked = [name for name in features.names if name not in features.cover]
@@ -70,6 +71,14 @@ def build_release(
         message = f"model {medical_spend.spec.model.name} reads no known feature: {unknown}"
         raise SpecError(message)
     questions = tuple(by_name[feature.name] for feature in FEATURES if feature.name in asked)
+    for question in questions:
+        unlearnt = set(question.levels) - set(medical_spend.levels.get(question.name, ()))
+        if question.kind == "level" and unlearnt:
+            message = (
+                f"{question.name} may be answered {', '.join(sorted(unlearnt))}, but model"
+                f" {medical_spend.spec.model.name} never saw that: train on data that have it"
+            )
+            raise SpecError(message)
     cannot_be_missing = [
         q.name for q in questions if not q.required and q.name not in medical_spend.learnt_missing
     ]
@@ -84,6 +93,24 @@ def build_release(
         medical_spend, utilisation, catalogue, rate_book, ranking_policy, questions, versions
     )
     return replace(release, hash=_hash_of(_digests(_files(release))))
+
+
+def _check_numbers(rate_book: RateBook, ranking_policy: RankingPolicy) -> None:
+    """Raise `SpecError` when a number in force on some day cannot price."""
+    for day in dates_of(rate_book):
+        try:
+            loadings_on(rate_book, day)
+        except pydantic.ValidationError as error:
+            fault = error.errors()[0]
+            message = f"rate book {rate_book.edition} on {day}: {fault['loc'][0]} {fault['msg']}"
+            raise SpecError(message) from error
+    low = [v for v in ranking_policy.risk_aversion.values if v.value < 1]
+    if low:
+        message = (
+            f"ranking policy {ranking_policy.edition}: risk_aversion {low[0].value:g} from"
+            f" {low[0].effective_from} must be 1 or more"
+        )
+        raise SpecError(message)
 
 
 def save_release(release: Release, folder: Path) -> None:
@@ -108,8 +135,11 @@ def load_release(folder: Path) -> Release:
     except (OSError, ValueError) as error:
         message = f"{folder} holds no release: {error}"
         raise ReleaseError(message) from error
-    if manifest.get("format") != FORMAT:
-        message = f"{folder} has format {manifest.get('format')}, this version reads {FORMAT}"
+    if not isinstance(manifest, dict) or not {"format", "hash", "files"} <= manifest.keys():
+        message = f"{folder / _MANIFEST} is no manifest of a release: build anew"
+        raise ReleaseError(message)
+    if manifest["format"] != FORMAT:
+        message = f"{folder} has format {manifest['format']}, this version reads {FORMAT}"
         raise ReleaseError(message)
     for name, digest in manifest["files"].items():
         path = folder / name

@@ -1,22 +1,25 @@
-"""The contract of every table that crosses a stage, and what becomes of rows that break it.
+"""The contract of every table that crosses a stage.
 
 One pandera model a table is the single definition; the Table Schema files in `data/schemas/` are
 generated from it (`riskengine schemas`). Every fact carries two dates: when it happened and when
-it became known. Left out: reading files (`sources`) and anything that changes a value: a row is
-accepted as it is or quarantined with its reason.
+it became known. Left out: reading files and what becomes of rows that break a contract
+(`sources.check`, `sources.folder`).
 """
 
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar, cast
 
 import pandas as pd
 import pandera.pandas as pa
 import pyarrow as arrow
 
 from riskengine.errors import TableError
-from riskengine.vocabulary import Measure, SelfRatedHealth, Service, Sex
+from riskengine.vocabulary import Currency, EventKind, Measure, SelfRatedHealth, Service, Sex
 
 Tables: TypeAlias = dict[str, arrow.Table]
+Rule = TypeVar("Rule", bound=Callable[..., Any])
+ICD10 = r"^[A-TV-Z][0-9][0-9A-Z](\.?[0-9A-Z]{1,4})?$"
+"""Form of an ICD-10 code, with or without the dot; U codes (provisional) are not for claims."""
 
 
 class Contract(pa.DataFrameModel):  # type: ignore[misc]
@@ -32,6 +35,11 @@ def _column(zh: str, en: str, unit: str = "", **checks: Any) -> Any:
     return pa.Field(title=en, metadata={"title_zh": zh, "unit": unit}, **checks)
 
 
+def _rule(name: str) -> Callable[[Rule], Rule]:
+    """A rule over the whole row; its name is the reason that a row is quarantined for."""
+    return cast("Callable[[Rule], Rule]", pa.dataframe_check(name=name))
+
+
 class Members(Contract):
     """One row a member: what does not change while the member is with us."""
 
@@ -43,7 +51,7 @@ class Members(Contract):
         "户主受教育年限", "Education of the household head", "years", nullable=True, ge=0, le=30
     )
     household_income: float = _column(
-        "家庭年收入", "Household income", "USD per year", nullable=True, ge=0
+        "家庭年收入", "Household income", "currency per year", nullable=True, ge=0
     )
     self_rated_health: str = _column(
         "自评健康",
@@ -52,6 +60,10 @@ class Members(Contract):
         isin=[level.value for level in SelfRatedHealth],
     )
     known_on: pa.dtypes.Date = _column("获知日期", "Known on")
+
+    @_rule("known_on is not before birth_date")
+    def born_first(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
+        return frame["known_on"] >= frame["birth_date"]
 
 
 class Policies(Contract):
@@ -62,7 +74,7 @@ class Policies(Contract):
     plan_design: str = _column("计划设计", "Plan design held")
     coinsurance: float = _column("自付比例", "Member's share of cost", "share", ge=0, le=1)
     out_of_pocket_maximum: float = _column(
-        "年度自付上限", "Out-of-pocket maximum", "USD per year", nullable=True, ge=0
+        "年度自付上限", "Out-of-pocket maximum", "currency per year", nullable=True, ge=0
     )
     individual_deductible: float = _column(
         "个人免赔额计划", "Individual deductible design", "0 or 1", isin=[0.0, 1.0]
@@ -70,27 +82,51 @@ class Policies(Contract):
     start_date: pa.dtypes.Date = _column("起保日期", "First day of cover")
     end_date: pa.dtypes.Date = _column("终保日期", "Last day of cover")
     exposure: float = _column("风险暴露", "Exposure", "years", gt=0, le=1)
+    known_on: pa.dtypes.Date = _column("获知日期", "Known on")
 
-    @pa.dataframe_check(name="end_date is not before start_date")  # type: ignore[untyped-decorator]
+    @_rule("end_date is not before start_date")
     def dates_in_order(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
         return frame["end_date"] >= frame["start_date"]
 
 
 class Claims(Contract):
-    """One row a claim line."""
+    """One row a claim line; a reversal is a negative line that names the line it takes back."""
 
-    claim_id: str = _column("赔案编号", "Claim line", unique=True)
+    claim_id: str = _column("赔案明细编号", "Claim line", unique=True)
     member_id: str = _column("成员编号", "Member")
     policy_id: str = _column("保单编号", "Policy")
     service: str = _column("服务类别", "Service", isin=[service.value for service in Service])
     service_date: pa.dtypes.Date = _column("就诊日期", "Date of service")
     reported_on: pa.dtypes.Date = _column("报案日期", "Reported on")
-    allowed_amount: float = _column("认可费用", "Allowed amount", "USD", ge=0)
-    visit_count: float = _column("就诊次数", "Visits", "visits", nullable=True, ge=0)
+    allowed_amount: float = _column("认可费用", "Allowed amount", "currency")
+    currency: str = _column("币种", "Currency", isin=[currency.value for currency in Currency])
+    visit_count: float = _column("就诊次数", "Visits", "visits", nullable=True)
+    hospital_days: float = _column("住院天数", "Days in hospital", "days", nullable=True)
+    reversal_of: str = _column("冲销的赔案", "Claim line taken back", nullable=True)
 
-    @pa.dataframe_check(name="reported_on is not before service_date")  # type: ignore[untyped-decorator]
+    @_rule("reported_on is not before service_date")
     def dates_in_order(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
         return frame["reported_on"] >= frame["service_date"]
+
+    @_rule("amounts, visits and days are negative in reversals only")
+    def negative_only_in_reversals(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
+        numbers = frame[["allowed_amount", "visit_count", "hospital_days"]]
+        sign = frame["reversal_of"].isna().map({True: 1.0, False: -1.0})
+        return ~(numbers.mul(sign, axis=0) < 0).any(axis=1)
+
+
+class Diagnoses(Contract):
+    """One row a diagnosis on a claim line."""
+
+    claim_id: str = _column("赔案明细编号", "Claim line")
+    member_id: str = _column("成员编号", "Member")
+    icd10: str = _column("ICD-10编码", "ICD-10 code", str_matches=ICD10)
+    diagnosed_on: pa.dtypes.Date = _column("诊断日期", "Diagnosed on")
+    known_on: pa.dtypes.Date = _column("获知日期", "Known on")
+
+    @_rule("known_on is not before diagnosed_on")
+    def dates_in_order(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
+        return frame["known_on"] >= frame["diagnosed_on"]
 
 
 class Measurements(Contract):
@@ -102,124 +138,86 @@ class Measurements(Contract):
     measured_on: pa.dtypes.Date = _column("测量日期", "Measured on")
     known_on: pa.dtypes.Date = _column("获知日期", "Known on")
 
+    @_rule("known_on is not before measured_on")
+    def dates_in_order(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
+        return frame["known_on"] >= frame["measured_on"]
+
+
+class Events(Contract):
+    """One row something a member did: a visit to the app, steps walked, a call."""
+
+    event_id: str = _column("事件编号", "Event", unique=True)
+    member_id: str = _column("成员编号", "Member")
+    kind: str = _column("事件类型", "Kind", isin=[kind.value for kind in EventKind])
+    plan: str = _column("相关计划", "Plan it was about", nullable=True)
+    quantity: float = _column("数量", "Quantity", "steps or minutes", nullable=True, ge=0)
+    occurred_on: pa.dtypes.Date = _column("发生日期", "Occurred on")
+    known_on: pa.dtypes.Date = _column("获知日期", "Known on")
+
+    @_rule("known_on is not before occurred_on")
+    def dates_in_order(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
+        return frame["known_on"] >= frame["occurred_on"]
+
+
+class Offers(Contract):
+    """One row a plan on a list that was shown, and what the member chose."""
+
+    offer_id: str = _column("展示编号", "Offer", unique=True)
+    member_id: str = _column("成员编号", "Member")
+    plan: str = _column("计划", "Plan")
+    position: float = _column("位置", "Position on the list", "from 1", ge=1)
+    offered_premium: float = _column("报价保费", "Offered premium", "currency per year", ge=0)
+    propensity: float = _column(
+        "展示概率", "Probability of the list as shown", "probability", nullable=True, gt=0, le=1
+    )
+    chosen: float = _column("是否选择", "Chosen", "0 or 1", nullable=True, isin=[0.0, 1.0])
+    shown_on: pa.dtypes.Date = _column("展示日期", "Shown on")
+    known_on: pa.dtypes.Date = _column("获知日期", "Known on")
+
+    @_rule("known_on is not before shown_on")
+    def dates_in_order(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
+        return frame["known_on"] >= frame["shown_on"]
+
 
 CONTRACTS: dict[str, type[Contract]] = {
     "members": Members,
     "policies": Policies,
     "claims": Claims,
+    "diagnoses": Diagnoses,
     "measurements": Measurements,
+    "events": Events,
+    "offers": Offers,
 }
-PRIMARY_KEYS = {"members": "member_id", "policies": "policy_id", "claims": "claim_id"}
+"""All tables, each after those it refers to."""
+
+OPTIONAL = frozenset({"diagnoses", "measurements", "events", "offers"})
+"""Tables an insurer may not have; the others must be there."""
+
+PRIMARY_KEYS = {
+    "members": "member_id",
+    "policies": "policy_id",
+    "claims": "claim_id",
+    "events": "event_id",
+    "offers": "offer_id",
+}
 FOREIGN_KEYS = {
     "policies": {"member_id": "members"},
-    "claims": {"member_id": "members", "policy_id": "policies"},
+    "claims": {"member_id": "members", "policy_id": "policies", "reversal_of": "claims"},
+    "diagnoses": {"member_id": "members", "claim_id": "claims"},
     "measurements": {"member_id": "members"},
+    "events": {"member_id": "members"},
+    "offers": {"member_id": "members"},
 }
-
-
-@dataclass(frozen=True)
-class CheckedTable:
-    """A table split into the rows that keep the contract and those that break it.
-
-    `quarantined` has the columns of the table, as text, plus `reason`; together the two parts hold
-    every row that came in, once.
-    """
-
-    name: str
-    accepted: arrow.Table
-    quarantined: arrow.Table
-
-    @property
-    def rows_in(self) -> int:
-        return int(self.accepted.num_rows + self.quarantined.num_rows)
-
-
-def check_tables(tables: Tables, max_bad_share: float = 0.001) -> dict[str, CheckedTable]:
-    """Check all tables against their contracts and against each other.
-
-    A row that names a row which is missing or quarantined in the table it refers to is quarantined
-    too. Raises `TableError` when a table or column is missing or too many rows are bad.
-    """
-    missing = [name for name in CONTRACTS if name not in tables]
-    if missing:
-        message = f"missing tables: {', '.join(missing)}; expected {', '.join(CONTRACTS)}"
-        raise TableError(message)
-    checked: dict[str, CheckedTable] = {}
-    for name in CONTRACTS:
-        reasons = _broken_rules(name, tables[name])
-        _add_broken_references(name, tables[name], checked, reasons)
-        checked[name] = _split(name, tables[name], reasons)
-        bad = checked[name].quarantined.num_rows
-        if bad > max_bad_share * max(checked[name].rows_in, 1):
-            first = checked[name].quarantined.slice(0, 1).to_pylist()[0]
-            message = (
-                f"{name}: {bad} of {checked[name].rows_in} rows break the contract, more than the"
-                f" {max_bad_share:.2%} allowed; first: {first['reason']}; mend the source"
-            )
-            raise TableError(message)
-    return checked
-
-
-def _broken_rules(name: str, table: arrow.Table) -> dict[int, list[str]]:
-    """Reasons by row position for the rows that break a rule of their own table."""
-    frame = table.to_pandas(date_as_object=True)
-    try:
-        CONTRACTS[name].validate(frame, lazy=True)
-    except pa.errors.SchemaErrors as error:
-        failures = error.failure_cases
-    else:
-        return {}
-    whole_table = failures[failures["index"].isna()]
-    if len(whole_table):
-        what = "; ".join(_misfit(row) for row in whole_table.itertuples())
-        message = f"{name} does not have the columns of its contract: {what}"
-        raise TableError(message)
-    reasons: dict[int, list[str]] = {}
-    for row in failures.drop_duplicates(["index", "column", "check"]).itertuples():
-        is_row_rule = row.schema_context == "DataFrameSchema"
-        said = str(row.check) if is_row_rule else f"{row.column}={row.failure_case}: {row.check}"
-        found = reasons.setdefault(int(row.index), [])
-        if said not in found:
-            found.append(said)
-    return reasons
-
-
-def _misfit(failure: Any) -> str:
-    """A failure of a whole column in words."""
-    check = str(failure.check)
-    if check == "column_in_dataframe":
-        return f"{failure.failure_case} is missing"
-    if check == "column_in_schema":
-        return f"{failure.failure_case} is not a column of the contract"
-    if check.startswith("dtype("):
-        return f"{failure.column} is {failure.failure_case}, not {check[7:-2]}"
-    return f"{failure.column}: {check}"
-
-
-def _add_broken_references(
-    name: str, table: arrow.Table, checked: dict[str, CheckedTable], reasons: dict[int, list[str]]
-) -> None:
-    """Add the rows whose foreign key points at no accepted row."""
-    for column, other in FOREIGN_KEYS.get(name, {}).items():
-        known = pd.Index(checked[other].accepted[PRIMARY_KEYS[other]].to_pandas())
-        values = table[column].to_pandas()
-        for row in (~values.isin(known)).to_numpy().nonzero()[0]:
-            reasons.setdefault(int(row), []).append(
-                f"{column}={values.iloc[row]}: not an accepted row of {other}"
-            )
-
-
-def _split(name: str, table: arrow.Table, reasons: dict[int, list[str]]) -> CheckedTable:
-    rows = sorted(reasons)
-    keep = pd.Series(True, index=range(table.num_rows))
-    keep.iloc[rows] = False
-    bad = table.take(arrow.array(rows, arrow.int64())).cast(
-        arrow.schema([(field.name, arrow.string()) for field in table.schema])
-    )
-    said = arrow.array(["; ".join(reasons[row]) for row in rows], arrow.string())
-    return CheckedTable(
-        name, table.filter(arrow.array(keep.to_numpy())), bad.append_column("reason", said)
-    )
+HAPPENED = {
+    "members": "birth_date",
+    "policies": "start_date",
+    "claims": "service_date",
+    "diagnoses": "diagnosed_on",
+    "measurements": "measured_on",
+    "events": "occurred_on",
+    "offers": "shown_on",
+}
+"""The date on which a row's fact happened: not before the member's birth."""
 
 
 def table_schema(name: str) -> dict[str, Any]:
@@ -252,6 +250,7 @@ _CONSTRAINTS = {
     "less_than_or_equal_to": "maximum",
     "greater_than": "exclusiveMinimum",
     "isin": "enum",
+    "str_matches": "pattern",
 }
 
 

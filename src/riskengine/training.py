@@ -13,7 +13,6 @@ from riskengine.pricing.rating import reference_columns
 from riskengine.pricing.utilisation import InducedUtilisation, fit_induced_utilisation
 from riskengine.products.load import read_catalogue, read_rate_book, shipped
 from riskengine.products.product import MedicalBenefit
-from riskengine.products.rate_book import Loadings
 from riskengine.profiles.build import build_profiles
 from riskengine.recommendation.policy import read_ranking_policy
 from riskengine.release import Release, build_release
@@ -132,22 +131,26 @@ def renewal_portfolio(
 
 
 def _community_rates(experience: arrow.Table, release: Release, as_of: date) -> dict[str, float]:
-    earlier = date(as_of.year - 1, 1, 1)
-    rows = experience.filter(pc.less(experience["as_of"], arrow.scalar(earlier, arrow.date32())))
+    """One premium a plan for everyone: the earlier years' cost through the release's own chain.
+
+    Outcomes arose under the cover people held; each is brought to free care by the model's ratio,
+    so that the benefit and its use are counted once.
+    """
+    earlier = arrow.scalar(date(as_of.year - 1, 1, 1), arrow.date32())
+    rows = experience.filter(pc.less(experience["as_of"], earlier))
+    model, loadings = release.medical_spend, release.loadings(as_of)
+    columns = feature_columns(model.spec, rows)
     weight = rows["exposure"].to_numpy()
-    outcome = rows["medical_spend"].to_numpy() / weight
+    to_free_care = model.predict(reference_columns(model, columns)) / model.predict(columns)
+    cost = rows["medical_spend"].to_numpy() / weight * to_free_care
+    mean = np.array([np.average(cost, weights=weight)])
     rates = {}
     for plan in release.catalogue.plans:
-        paid = np.average(plan_payment(plan.benefit).paid(outcome), weights=weight)
-        rates[plan.plan] = _loaded(float(paid), release.loadings(as_of))
+        paid = plan_payment(plan.benefit).paid(cost * loadings.trend_factor)
+        share = np.average(paid, weights=weight) / (mean * loadings.trend_factor)
+        chain = premium_chain(mean, share, release.utilisation, loadings)
+        rates[plan.plan] = float(chain.offered_cents[0]) / 100
     return rates
-
-
-def _loaded(cost: float, loadings: Loadings) -> float:
-    """A flat cost through the same chain, with nothing left to a member."""
-    neutral = InducedUtilisation((1.0,), (1.0,))
-    chain = premium_chain(np.array([cost]), np.array([1.0]), neutral, loadings)
-    return float(chain.offered_cents[0]) / 100
 
 
 def _groups(keys: FloatArray) -> list[np.ndarray]:

@@ -52,16 +52,41 @@ class Service(StrEnum):
     OUTPATIENT = "outpatient"
     DRUG = "drug"
     SUPPLY = "supply"
+    EMERGENCY = "emergency"
+    PREVENTIVE = "preventive"
 
 
 class Measure(StrEnum):
     """What a dated number about a member measures."""
 
+    BODY_MASS_INDEX = "body_mass_index"
     CHRONIC_DISEASE_INDEX = "chronic_disease_index"
     GENERAL_HEALTH_INDEX = "general_health_index"
     HOUSEHOLD_SIZE = "household_size"
     MENTAL_HEALTH_INDEX = "mental_health_index"
+    GLYCATED_HAEMOGLOBIN = "glycated_haemoglobin"
     PHYSICAL_LIMITATION = "physical_limitation"
+    SMOKER = "smoker"
+    SYSTOLIC_PRESSURE = "systolic_pressure"
+    TOTAL_CHOLESTEROL = "total_cholesterol"
+
+
+class EventKind(StrEnum):
+    """What a member did that we came to know of."""
+
+    APP_VISIT = "app_visit"
+    CALL = "call"
+    CHECK_UP = "check_up"
+    PAGE_VIEW = "page_view"
+    STEPS = "steps"
+
+
+class Currency(StrEnum):
+    """Currencies of amounts, by ISO 4217 code."""
+
+    CNY = "CNY"
+    EUR = "EUR"
+    USD = "USD"
 
 
 class Operation(StrEnum):

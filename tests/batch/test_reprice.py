@@ -78,14 +78,48 @@ def test_rows_that_cannot_be_priced_are_quarantined(
     bad = pq.read_table(tmp_path / "out" / "quarantine.parquet").to_pylist()
     assert [row["policy_id"] for row in bad] == [row["policy_id"] for row in rows[1:]]
     reasons = [row["reason"] for row in bad]
-    assert reasons[0] == "age=missing: required: give a number from 0 to 65 years"
-    assert reasons[1] == (
-        f"age=80: give a number from 0 to 65 years; age: plan {rows[2]['plan']} is for ages 0 to 65"
-    )
+    assert reasons[0] == "age=missing: required: give a number from 0 to 66 years"
+    assert reasons[1] == "age=80: give a number from 0 to 66 years"
     assert reasons[2].startswith("plan=gold: known are free_care")
     assert "sex='x': give one of female, male" in reasons[3]
     assert "household_size=99: give a number from 1 to 14 people" in reasons[3]
     assert reasons[4] == "member_id is missing"
+
+
+def test_odd_but_honest_columns_are_read(release: Release, portfolio: Path, tmp_path: Path) -> None:
+    """Dictionary and view texts, decimals, all-null numbers, and columns that are none of ours."""
+    book = pq.read_table(portfolio).slice(0, 20)
+    batch.reprice_file(release, portfolio, tmp_path / "plain", AS_OF)
+    odd = book.set_column(2, "plan", book["plan"].dictionary_encode())
+    odd = odd.set_column(1, "member_id", book["member_id"].cast(arrow.string_view()))
+    money = book["expiring_premium"].cast(arrow.decimal128(12, 2))
+    odd = odd.set_column(3, "expiring_premium", money)
+    odd = odd.append_column("tags", arrow.array([["a", "b"]] * 20))
+    place = odd.schema.names.index("household_income")
+    odd = odd.set_column(place, "household_income", arrow.nulls(20))
+    pq.write_table(odd, tmp_path / "odd.parquet")
+    summary = batch.reprice_file(release, tmp_path / "odd.parquet", tmp_path / "odd", AS_OF)
+    assert (summary.policies_out, summary.quarantined) == (20, 0)
+    plain = pq.read_table(tmp_path / "plain" / "repriced.parquet").slice(0, 20)
+    changed = pq.read_table(tmp_path / "odd" / "repriced.parquet")
+    assert changed["expiring_premium"].to_pylist() == plain["expiring_premium"].to_pylist()
+
+
+def test_an_expiring_premium_that_is_no_amount_is_quarantined(
+    release: Release, portfolio: Path, tmp_path: Path
+) -> None:
+    rows = pq.read_table(portfolio).slice(0, 3).to_pylist()
+    rows[0]["expiring_premium"], rows[1]["expiring_premium"] = float("inf"), -1.0
+    source = tmp_path / "book.parquet"
+    pq.write_table(arrow.Table.from_pylist(rows, pq.read_schema(portfolio)), source)
+    assert batch.reprice_file(release, source, tmp_path / "out", AS_OF).quarantined == 2
+    bad = pq.read_table(tmp_path / "out" / "quarantine.parquet")["reason"].to_pylist()
+    assert bad[0] == "expiring_premium=inf: give 0 or more, or leave it empty"
+    doubled = pq.read_table(portfolio)
+    doubled = doubled.append_column("age", doubled["age"])
+    pq.write_table(doubled, source)
+    with pytest.raises(TableError, match="age is there twice"):
+        batch.reprice_file(release, source, tmp_path / "out", AS_OF)
 
 
 def test_an_unknown_expiring_premium_is_not_compared(

@@ -40,7 +40,7 @@ def small_release() -> Release:
     few = spec.model_copy(
         update={
             "lightgbm": trees,
-            "continuance": spec.continuance.model_copy(update={"bands": 5, "knots": 150}),
+            "continuance": spec.continuance.model_copy(update={"knots": 150}),
         }
     )
     model = fit(few, experience).model

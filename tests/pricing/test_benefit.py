@@ -21,9 +21,12 @@ LOADINGS = Loadings(trend_factor=1.05, fixed_expense=12.0, permissible_loss_rati
 def benefits(draw: st.DrawFn) -> MedicalBenefit:
     deductible = draw(st.just(0.0) | amount)
     maximum = draw(st.none() | st.just(deductible) | amount.map(lambda extra: deductible + extra))
+    coinsurance = draw(st.sampled_from([0.0, 1.0]) | st.floats(0, 1))
+    if maximum is not None and coinsurance == 0:
+        maximum = deductible  # the only maximum that can be reached
     return MedicalBenefit(
         deductible=deductible,
-        coinsurance=draw(st.sampled_from([0.0, 1.0]) | st.floats(0, 1)),
+        coinsurance=coinsurance,
         out_of_pocket_maximum=maximum,
         annual_limit=draw(st.none() | st.floats(100, 1e5)),
     )
@@ -37,9 +40,12 @@ def richer(draw: st.DrawFn) -> tuple[MedicalBenefit, MedicalBenefit]:
     deductible = lean.deductible * draw(st.floats(0, 1))
     if maximum is not None:
         maximum = max(deductible, maximum * draw(st.floats(0, 1)))
+    coinsurance = lean.coinsurance * draw(st.floats(0, 1))
+    if maximum is not None and coinsurance == 0:
+        maximum = deductible
     rich = MedicalBenefit(
         deductible=deductible,
-        coinsurance=lean.coinsurance * draw(st.floats(0, 1)),
+        coinsurance=coinsurance,
         out_of_pocket_maximum=maximum,
         annual_limit=None if limit is None or draw(st.booleans()) else limit * 1.5,
     )
@@ -99,6 +105,15 @@ def test_expected_payment_is_the_mean_of_adjudicated_payments(benefit: MedicalBe
     payment = plan_payment(benefit)
     expected = payment.expected(mean[:1], continuance)[0]
     assert expected == pytest.approx(payment.paid(outcome).mean(), abs=0.002 * outcome.mean())
+
+
+def test_a_higher_risk_never_pays_less(release: Release) -> None:
+    """Over all means and shipped plans: no premium falls where the expected cost rises."""
+    means = np.geomspace(15, 3000, 5000)
+    for plan in release.catalogue.plans:
+        paid = plan_payment(plan.benefit).expected(means, release.medical_spend.continuance)
+        chain = premium_chain(means, paid / means, release.utilisation, LOADINGS)
+        assert (np.diff(chain.technical_premium) >= 0).all(), plan.plan
 
 
 def test_a_deductible_cannot_be_priced_from_a_mean(release: Release) -> None:

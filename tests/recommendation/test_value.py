@@ -28,8 +28,7 @@ def test_worth_agrees_with_a_simulation(release: Release) -> None:
     priced = items(release)["high_deductible"]
     continuance = release.medical_spend.continuance
     mean = priced.priced.chain.steps[0].value[0]
-    band = continuance.band(np.array([mean]))[0]
-    survival = np.append(continuance.survival()[band], 0.0)
+    survival = np.append(continuance.survival_at(mean), 0.0)
     masses = np.append(1 - survival[0], -np.diff(survival))
     assert masses.min() > -1e-12
     masses = np.clip(masses, 0, None) / np.clip(masses, 0, None).sum()

@@ -4,6 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riskengine.errors import InputError
+from riskengine.pricing.benefit import plan_payment
+from riskengine.products.product import MedicalBenefit
 from riskengine.risk.continuance import Continuance, fit_continuance
 
 
@@ -48,10 +50,29 @@ def test_limited_expected_values_are_those_of_the_data() -> None:
         assert one_band.limited(limit, np.ones(1))[0] == pytest.approx(exact, abs=2e-4)
 
 
-def test_bands_hold_equal_exposure(fitted: Continuance) -> None:
-    _, mean, exposure = sample(1)
-    shares = np.bincount(fitted.band(mean), weights=exposure) / exposure.sum()
-    assert shares == pytest.approx([0.25] * 4, abs=0.002)
+def test_no_jump_between_bands(fitted: Continuance) -> None:
+    """A mean a hair larger moves every limited expected value by no more than a hair."""
+    means = np.geomspace(20, 1000, 20001)
+    for limit in (10.0, 100.0, 1000.0):
+        values = fitted.limited(limit, means)
+        assert np.abs(np.diff(values)).max() < 0.001 * means.max()
+    assert len(fitted.centres) == 4
+
+
+def test_equal_means_make_one_band() -> None:
+    outcome, _, exposure = sample(1)
+    flat = fit_continuance(outcome, np.full(len(outcome), 7.0), exposure, bands=10, knots=50)
+    assert flat.centres == pytest.approx([7.0])
+
+
+def test_trend_and_terms_together_change_nothing_but_the_currency(fitted: Continuance) -> None:
+    """Costs and amounts half as large again: every share stays as it was."""
+    means = np.array([60.0, 150.0, 250.0])
+    plain = plan_payment(MedicalBenefit(deductible=100.0, coinsurance=0.2))
+    larger = plan_payment(MedicalBenefit(deductible=150.0, coinsurance=0.2))
+    np.testing.assert_allclose(
+        larger.expected(means, fitted, trend=1.5), 1.5 * plain.expected(means, fitted), rtol=1e-12
+    )
 
 
 def test_distortion_raises_the_certainty_equivalent_and_keeps_order(fitted: Continuance) -> None:

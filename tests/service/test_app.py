@@ -96,12 +96,13 @@ def test_recommendation_and_quote_name_one_price(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("body", "field", "value", "message"),
     [
-        ({"answers": {"age": 200, "sex": "male"}}, "age", "200", "give a number from 0 to 65"),
+        ({"answers": {"age": 200, "sex": "male"}}, "age", "200", "give a number from 0 to 66"),
         ({"answers": {"age": 30}}, "sex", "missing", "required: give one of female, male"),
         ({"answers": {"age": 30, "sex": "male", "iq": 1}}, "iq", "1", "unknown question"),
         ({"answers": {"age": [1], "sex": "male"}}, "body.answers.age.float", "[1]", "number"),
         ({"answers": {}, "plan": "x"}, "body.plan", "'x'", "Extra inputs are not permitted"),
-        ({"answers": {}, "as_of": "soon"}, "body.as_of", "'soon'", "valid date"),
+        ({"answers": {}, "as_of": "soon"}, "body.as_of", "'soon'", "as YYYY-MM-DD"),
+        ({"answers": {}, "as_of": 1767225600}, "body.as_of", "1767225600", "as YYYY-MM-DD"),
         ({"answers": {}, "plans": ["a", "a"]}, "body.plans", "['a', 'a']", "named twice"),
     ],
 )
@@ -124,6 +125,15 @@ def test_an_unknown_plan_is_a_422_that_lists_the_known(client: TestClient) -> No
     assert answer.json()["detail"] == (
         "unknown plan 'gold'; there are free_care, coinsurance_20, high_deductible, catastrophic"
     )
+
+
+def test_half_a_character_is_a_422_too(client: TestClient) -> None:
+    for content in ('{"answers":{"\\ud800":1}}', '{"answers":{"age":1,"sex":"\\ud800"}}'):
+        sent = {"content-type": "application/json"}
+        assert client.post("/v1/quotes", content=content, headers=sent).status_code == 422
+    plans = '{"answers":{"age":1,"sex":"male"},"plans":["\\ud800"]}'
+    answer = client.post("/v1/quotes", content=plans, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
 
 
 json_values = st.recursive(

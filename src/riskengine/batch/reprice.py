@@ -6,7 +6,7 @@ fails. Outputs appear under their final names only when complete.
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -16,11 +16,10 @@ import pyarrow as arrow
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from riskengine.engine import reprice
+from riskengine.engine import reprice, unpriceable
 from riskengine.errors import RiskEngineError, TableError
 from riskengine.pricing.premium import CENT
-from riskengine.profiles.questions import check_columns, table_to_columns
-from riskengine.recommendation.eligibility import gates
+from riskengine.profiles.questions import is_number, is_text, table_to_columns
 from riskengine.release import Release
 from riskengine.vocabulary import Columns
 
@@ -106,10 +105,10 @@ def reprice_file(
     summary = Dislocation(release.hash, as_of.isoformat())
     partial, bad_partial = out / "repriced.parquet.partial", out / "quarantine.parquet.partial"
     total = source.metadata.num_rows
+    wanted = [name for name in _columns(release) if name in source.schema_arrow.names]
     bad_writer: pq.ParquetWriter | None = None
     with pq.ParquetWriter(partial, REPRICED) as writer:
-        for batch in source.iter_batches(CHUNK_ROWS):
-            chunk = arrow.Table.from_batches([batch])
+        for chunk in _chunks(source, portfolio, wanted):
             priced, bad = _reprice_chunk(release, chunk, as_of)
             writer.write_table(priced)
             if bad.num_rows:
@@ -138,31 +137,43 @@ def _open(portfolio: Path) -> pq.ParquetFile:
         raise TableError(message) from error
 
 
-def _check_schema(release: Release, schema: arrow.Schema, portfolio: Path) -> None:
-    wrong = []
-    for name in _IDENTITY:
-        if name not in schema.names:
-            wrong.append(f"{name} is missing")
-        elif not arrow.types.is_string(_plain(schema.field(name).type)):
-            wrong.append(f"{name} is {schema.field(name).type}, not text")
-    if "expiring_premium" in schema.names:
-        kind = schema.field("expiring_premium").type
-        if not (arrow.types.is_floating(kind) or arrow.types.is_decimal(kind)):
-            wrong.append(f"expiring_premium is {kind}, not an amount")
+def _columns(release: Release) -> list[str]:
+    return [*_IDENTITY, "expiring_premium", *(q.name for q in release.questions)]
+
+
+def _chunks(source: pq.ParquetFile, portfolio: Path, columns: list[str]) -> Iterator[arrow.Table]:
     try:
-        table_to_columns(release.questions, schema.empty_table())
-    except TableError as error:
-        wrong.append(str(error))
+        for batch in source.iter_batches(CHUNK_ROWS, columns=columns):
+            chunk = arrow.Table.from_batches([batch])
+            # Text is read as plain text: views have no kernel to filter them.
+            fields = [
+                arrow.field(f.name, arrow.string()) if is_text(f.type) else f for f in chunk.schema
+            ]
+            yield chunk.cast(arrow.schema(fields))
+    except (OSError, arrow.ArrowInvalid) as error:
+        message = f"{portfolio} is damaged: {error}"
+        raise TableError(message) from error
+
+
+def _check_schema(release: Release, schema: arrow.Schema, portfolio: Path) -> None:
+    """Raise `TableError` naming every column that is missing, doubled or of the wrong type."""
+    names = schema.names
+    wrong = [f"{name} is there twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    if not wrong:
+        for name in _IDENTITY:
+            if name not in names:
+                wrong.append(f"{name} is missing")
+            elif not is_text(schema.field(name).type):
+                wrong.append(f"{name} is {schema.field(name).type}, not text")
+        if "expiring_premium" in names and not is_number(schema.field("expiring_premium").type):
+            wrong.append(f"expiring_premium is {schema.field('expiring_premium').type}, no amount")
+        try:
+            table_to_columns(release.questions, schema.empty_table())
+        except TableError as error:
+            wrong.append(str(error))
     if wrong:
         message = f"{portfolio} cannot be repriced: {'; '.join(wrong)}"
         raise TableError(message)
-
-
-def _plain(kind: arrow.DataType) -> arrow.DataType:
-    """Text is text, whether large, dictionary-coded or plain."""
-    kind = kind.value_type if arrow.types.is_dictionary(kind) else kind
-    text = arrow.types.is_large_string(kind) or arrow.types.is_string_view(kind)
-    return arrow.string() if text else kind
 
 
 def _reprice_chunk(
@@ -207,21 +218,15 @@ def _priced_table(
 def _reasons(release: Release, chunk: arrow.Table, columns: Columns, as_of: date) -> dict[int, str]:
     """Why rows cannot be priced, by position in rising order; the others can."""
     found: defaultdict[int, list[str]] = defaultdict(list)
-    for problem in check_columns(release.questions, columns):
+    plans = _texts(chunk, "plan")
+    for problem in unpriceable(release, columns, plans, as_of, renewal=True):
         found[problem.row].append(f"{problem.field}={problem.value}: {problem.message}")
     for name in ("policy_id", "member_id"):
         for row in np.flatnonzero(np.asarray(pc.is_null(chunk[name]))).tolist():
             found[row].append(f"{name} is missing")
-    plans = _texts(chunk, "plan")
-    known = np.isin(plans, np.array(release.catalogue.names, dtype=object))
-    for row in np.flatnonzero(~known).tolist():
-        found[row].append(f"plan={plans[row]}: known are {', '.join(release.catalogue.names)}")
-    age = np.asarray(columns["age"], dtype=np.float64)
-    for plan in release.catalogue.plans:
-        rows = np.flatnonzero(plans == plan.plan)
-        for gate in gates(plan, age[rows], as_of):
-            for row in rows[gate.failed].tolist():
-                found[row].append(f"{gate.field}: plan {plan.plan} is {gate.allowed}")
+    expiring = _amounts(chunk, "expiring_premium")
+    for row in np.flatnonzero(np.isinf(expiring) | (expiring < 0)).tolist():
+        found[row].append(f"expiring_premium={expiring[row]}: give 0 or more, or leave it empty")
     return {row: "; ".join(found[row]) for row in sorted(found)}
 
 

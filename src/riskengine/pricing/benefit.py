@@ -33,10 +33,16 @@ class PlanPayment:
         """
         return self._sum_layers([np.minimum(cost, top) for top in self.bottoms[1:]], cost)
 
-    def expected(self, mean: FloatArray, continuance: Continuance) -> FloatArray:
-        """`E[plan paid]` for members of annual mean `mean` (n,), in its unit."""
-        limited = [continuance.limited(top, mean) for top in self.bottoms[1:]]
-        return self._sum_layers(limited, continuance.limited(np.inf, mean))
+    def expected(
+        self, mean: FloatArray, continuance: Continuance, trend: float = 1.0
+    ) -> FloatArray:
+        """`E[plan paid]` of a cost `trend * Y` for members of annual mean `mean` (n,) of Y.
+
+        A trend moves every amount alike, so it changes what a deductible is worth but not a
+        member's place among the risks.
+        """
+        limited = [trend * continuance.limited(top / trend, mean) for top in self.bottoms[1:]]
+        return self._sum_layers(limited, trend * continuance.limited(np.inf, mean))
 
     def _sum_layers(self, limited: list[FloatArray], total: FloatArray) -> FloatArray:
         """Layer by layer, in one order for any number of rows, so that batch equals live."""
@@ -63,7 +69,7 @@ def plan_payment(benefit: MedicalBenefit) -> PlanPayment:
     if maximum is not None and share > 0 and maximum > benefit.deductible:
         layers.append((benefit.deductible + (maximum - benefit.deductible) / share, 1.0))
     elif maximum is not None:
-        layers.append((benefit.deductible if share == 0 else maximum, 1.0))
+        layers.append((maximum, 1.0))
     return _limited(layers, benefit.annual_limit)
 
 

@@ -63,7 +63,8 @@ def price_plan(
     Member and plan together bear the trended cost at the plan's level of use.
     """
     trended = mean * loadings.trend_factor
-    share = plan_payment(plan.benefit).expected(trended, model.continuance) / trended
+    paid = plan_payment(plan.benefit).expected(mean, model.continuance, loadings.trend_factor)
+    share = paid / trended
     share = np.clip(share, 0.0, 1.0)
     chain = premium_chain(mean, share, utilisation, loadings)
     use = utilisation.factor(share)

@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from riskengine.errors import SpecError
-from riskengine.products.product import Catalogue, Plan
+from riskengine.products.product import Catalogue, LaxCurrency, Plan
 from riskengine.products.rate_book import RateBook
 from riskengine.vocabulary import Frozen
 
@@ -19,7 +19,7 @@ class _Market(Frozen):
     """`market.yaml`: what all plans of a market share, and the order in which they are shown."""
 
     market: str
-    currency: str
+    currency: LaxCurrency
     plans: list[str]
 
 

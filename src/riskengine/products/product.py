@@ -6,9 +6,10 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from riskengine.errors import UnknownNameError
-from riskengine.vocabulary import Frozen, Text
+from riskengine.vocabulary import Currency, Frozen, Text
 
 LaxDate = Annotated[date, Field(strict=False)]
+LaxCurrency = Annotated[Currency, Field(strict=False)]
 
 
 class MedicalBenefit(Frozen):
@@ -30,6 +31,12 @@ class MedicalBenefit(Frozen):
             message = (
                 f"out_of_pocket_maximum {maximum:g} is below the deductible {self.deductible:g}:"
                 " raise the one or lower the other"
+            )
+            raise ValueError(message)
+        if maximum is not None and maximum > self.deductible and self.coinsurance == 0:
+            message = (
+                f"out_of_pocket_maximum {maximum:g} can never be reached without coinsurance: set"
+                f" it to the deductible, {self.deductible:g}"
             )
             raise ValueError(message)
         return self
@@ -59,7 +66,7 @@ class Catalogue(Frozen):
     """All plans of one market, by name."""
 
     market: str
-    currency: str
+    currency: LaxCurrency
     plans: tuple[Plan, ...]
 
     def plan(self, name: str) -> Plan:

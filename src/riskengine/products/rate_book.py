@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from riskengine.errors import UnknownNameError
+from riskengine.errors import SpecError, UnknownNameError
 from riskengine.products.product import LaxDate
 from riskengine.vocabulary import Frozen
 
@@ -15,7 +15,7 @@ Permitted = Annotated[tuple[str, ...], Field(strict=False)]
 class DatedValue(Frozen):
     """One value of a parameter, in force from `effective_from` until the next one."""
 
-    value: float
+    value: float = Field(allow_inf_nan=False)
     effective_from: LaxDate
     reference: str = Field(min_length=1)
 
@@ -55,6 +55,14 @@ class RateBook(Frozen):
     risk_margin: Parameter
 
 
+def dates_of(book: RateBook) -> list[date]:
+    """The days on which some value of the book changes, from the first on which all are known."""
+    parameters = [value for _, value in book if isinstance(value, Parameter)]
+    dates = {v.effective_from for parameter in parameters for v in parameter.values}
+    start = max(min(v.effective_from for v in parameter.values) for parameter in parameters)
+    return sorted(day for day in dates if day >= start)
+
+
 class Loadings(Frozen):
     """The numbers of a rate book in force on one day."""
 
@@ -67,10 +75,17 @@ def loadings_on(book: RateBook, as_of: date) -> Loadings:
     """The loadings in force on `as_of`.
 
     `permissible_loss_ratio` is 1 - commission - variable expense - premium tax - profit margin -
-    risk margin. Raises `UnknownNameError` when a parameter has no value on that day.
+    risk margin. Raises `UnknownNameError` when a parameter has no value on that day and `SpecError`
+    when the shares leave nothing for claims.
     """
     shares = ("commission", "variable_expense", "premium_tax", "profit_margin", "risk_margin")
     total = sum(getattr(book, name).on(as_of, name) for name in shares)
+    if not total < 1:
+        message = (
+            f"rate book {book.edition} on {as_of}: the shares of premium ({', '.join(shares)}) add"
+            f" up to {total:g}, which leaves nothing for claims; they must stay below 1"
+        )
+        raise SpecError(message)
     return Loadings(
         trend_factor=book.trend_factor.on(as_of, "trend_factor"),
         fixed_expense=book.fixed_expense.on(as_of, "fixed_expense"),

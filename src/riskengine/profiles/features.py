@@ -116,7 +116,7 @@ _AREAS = {str(n): Text(zh=f"{n}区", en=f"{n}") for n in range(1, 7)}
 
 FEATURES: tuple[Feature, ...] = (
     _member(
-        _number("age", Text(zh="年龄", en="Age"), "years", (0, 65), required=True),
+        _number("age", Text(zh="年龄", en="Age"), "years", (0, 66), required=True),
         lambda row: (row.as_of.epoch_days() - row.birth_date.epoch_days()) / DAYS_PER_YEAR,
         Family.DEMOGRAPHY,
     ),

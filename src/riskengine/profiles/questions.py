@@ -99,14 +99,12 @@ def table_to_columns(
         values = table[question.name]
         if isinstance(values, arrow.ChunkedArray):
             values = values.combine_chunks()
-        if arrow.types.is_dictionary(values.type):
-            values = values.dictionary_decode()
-        if question.kind == "number" and _is_number(values.type):
-            columns[question.name] = np.asarray(
-                pc.fill_null(values.cast(arrow.float64()), np.nan), np.float64
-            )
-        elif question.kind == "level" and _is_text(values.type):
-            columns[question.name] = values.to_numpy(zero_copy_only=False).astype(object)
+        if question.kind == "number" and is_number(values.type):
+            numbers = pc.fill_null(values.cast(arrow.float64(), safe=False), np.nan)
+            columns[question.name] = np.asarray(numbers, np.float64)
+        elif question.kind == "level" and is_text(values.type):
+            texts = values.cast(arrow.string())
+            columns[question.name] = texts.to_numpy(zero_copy_only=False).astype(object)
         else:
             wrong.append(f"{question.name} is {values.type}, not a {question.kind}")
     if wrong:
@@ -172,11 +170,20 @@ def _any_valid(question: Question) -> Answer:
     return question.minimum if question.kind == "number" else question.levels[0]
 
 
-def _is_number(kind: arrow.DataType) -> bool:
-    return bool(arrow.types.is_floating(kind) or arrow.types.is_integer(kind))
+def is_number(kind: arrow.DataType) -> bool:
+    """Whether an Arrow type can hold a number; a column of nulls can."""
+    return bool(
+        arrow.types.is_floating(kind)
+        or arrow.types.is_integer(kind)
+        or arrow.types.is_decimal(kind)
+        or arrow.types.is_null(kind)
+    )
 
 
-def _is_text(kind: arrow.DataType) -> bool:
+def is_text(kind: arrow.DataType) -> bool:
+    """Whether an Arrow type can hold text, plain or dictionary-coded; a column of nulls can."""
+    if arrow.types.is_dictionary(kind):
+        kind = kind.value_type
     return bool(
         arrow.types.is_string(kind)
         or arrow.types.is_large_string(kind)

@@ -9,6 +9,8 @@ import numpy as np
 from riskengine.products.product import Plan
 from riskengine.vocabulary import BoolArray, FloatArray
 
+_ONE_DAY = 1 / 365.25
+
 
 class Gate(StrEnum):
     """Why a plan may not be offered."""
@@ -39,14 +41,16 @@ class Failure:
     allowed: str
 
 
-def gates(plan: Plan, age: FloatArray, as_of: date) -> list[GateResult]:
+def gates(plan: Plan, age: FloatArray, as_of: date, *, renewal: bool = False) -> list[GateResult]:
     """Every gate of `plan` for members of `age` (n,), in years, on `as_of`.
 
-    Entry ages are in completed years, both ends included; a missing age (NaN) fails no gate, for
-    it is reported as missing before.
+    A renewal has no entry age: who is covered already may stay.
+
+    Entry ages are in completed years, both ends included, and a birthday counts on its day. A
+    missing age (NaN) fails no gate, for it is reported as missing before.
     """
     low, high = plan.entry_age.minimum, plan.entry_age.maximum
-    years = np.floor(age)
+    years = np.floor(age + _ONE_DAY)
     return [
         GateResult(
             plan.plan,
@@ -60,7 +64,7 @@ def gates(plan: Plan, age: FloatArray, as_of: date) -> list[GateResult]:
             Gate.ENTRY_AGE,
             "age",
             f"for ages {low} to {high}",
-            (years < low) | (years > high),
+            ((years < low) | (years > high)) & (not renewal),
         ),
     ]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from riskengine.recommendation.value import Worth
-from riskengine.vocabulary import Text
+from riskengine.vocabulary import Currency, Text
 
 
 class ReasonCode(StrEnum):
@@ -50,130 +50,118 @@ class Reason:
 
 _TEXTS = {
     ReasonCode.NOTHING_TO_PAY: Text(
-        zh="就医时您无需自付任何费用。", en="You pay nothing when you use care."
+        zh="保障范围内的费用，您无需自付。", en="You pay nothing for covered care."
     ),
     ReasonCode.BAD_YEAR: Text(
-        zh="十年一遇的高费用年份，没有保险您要付约{without:,.0f}，有此计划约付{with_plan:,.0f}。",
-        en="In the dearest year out of ten you would pay about {without:,.0f} without cover and"
-        " about {with_plan:,.0f} with this plan.",
+        zh="十年一遇的高费用年份，没有保险您要付约{without:,.0f}{currency_zh}，"
+        "有此计划约付{with_plan:,.0f}{currency_zh}。",
+        en="In the dearest year out of ten you would pay about {without:,.0f} {currency_en} without"
+        " cover and about {with_plan:,.0f} with this plan.",
     ),
     ReasonCode.PAYS_AT_MOST: Text(
-        zh="无论发生什么，您每年自付不超过{maximum:,.0f}。",
-        en="Whatever happens, you pay at most {maximum:,.0f} a year for care.",
+        zh="保障范围内的费用，您每年自付不超过{maximum:,.0f}{currency_zh}。",
+        en="For covered care you pay at most {maximum:,.0f} {currency_en} a year.",
     ),
     ReasonCode.LOWEST_YEARLY_COST: Text(
-        zh="保费加预计自付合计约{total:,.0f}，是各计划中最低的。",
-        en="Premium and expected own share together, about {total:,.0f} a year, are the lowest"
-        " of all plans.",
+        zh="保费加预计自付每年合计约{total:,.0f}{currency_zh}，是所比较的计划中最低的。",
+        en="Premium and expected own share together, about {total:,.0f} {currency_en} a year, are"
+        " the lowest of the plans compared.",
     ),
     ReasonCode.LOWEST_PREMIUM: Text(
-        zh="保费是各计划中最低的。", en="Its premium is the lowest of all plans."
+        zh="保费是所比较的计划中最低的。", en="Its premium is the lowest of the plans compared."
     ),
     ReasonCode.WORTH_MORE: Text(
-        zh="对您而言，这份保障每年约值{worth:,.0f}，比保费高{difference:,.0f}。",
-        en="To you this cover is worth about {worth:,.0f} a year, {difference:,.0f} more than it"
-        " costs.",
+        zh="对您而言，这份保障每年约值{worth:,.0f}{currency_zh}，"
+        "比保费高{difference:,.0f}{currency_zh}。",
+        en="To you this cover is worth about {worth:,.0f} {currency_en} a year, {difference:,.0f}"
+        " more than it costs.",
     ),
     ReasonCode.WORTH_LESS: Text(
-        zh="对您而言，这份保障每年约值{worth:,.0f}，比保费低{difference:,.0f}。",
-        en="To you this cover is worth about {worth:,.0f} a year, {difference:,.0f} less than it"
-        " costs.",
+        zh="对您而言，这份保障每年约值{worth:,.0f}{currency_zh}，"
+        "比保费低{difference:,.0f}{currency_zh}。",
+        en="To you this cover is worth about {worth:,.0f} {currency_en} a year, {difference:,.0f}"
+        " less than it costs.",
     ),
     ReasonCode.DEDUCTIBLE: Text(
-        zh="请注意：每年最初的{deductible:,.0f}由您自付。",
-        en="Mind: you pay the first {deductible:,.0f} of each year yourself.",
+        zh="请注意：每年最初的{deductible:,.0f}{currency_zh}由您自付。",
+        en="Mind: you pay the first {deductible:,.0f} {currency_en} of each year yourself.",
     ),
     ReasonCode.ANSWERS_MISSING: Text(
         zh="有{count:.0f}个问题未回答，按未知计价；补充回答可能改变价格。",
-        en="{count:.0f} questions are unanswered and priced as unknown; answering them may change"
-        " the price.",
+        en="Questions left unanswered: {count:.0f}. They are priced as unknown; answering may"
+        " change the price.",
     ),
 }
 
 
-def reasons_for(item: Worth, others: list[Worth], missing_answers: int) -> list[Reason]:
-    """The reasons for and against one plan among all that were ranked, strongest first."""
-    found = _reasons_for(item, others)
-    benefit = item.priced.plan.benefit
-    if benefit.deductible > 0:
-        found.append(
-            _reason(
-                ReasonCode.DEDUCTIBLE, Polarity.AGAINST, Source.RULE, deductible=benefit.deductible
-            )
-        )
+_KINDS = {
+    ReasonCode.NOTHING_TO_PAY: (Polarity.FOR, Source.RULE),
+    ReasonCode.BAD_YEAR: (Polarity.FOR, Source.VALUE),
+    ReasonCode.PAYS_AT_MOST: (Polarity.FOR, Source.RULE),
+    ReasonCode.LOWEST_YEARLY_COST: (Polarity.FOR, Source.VALUE),
+    ReasonCode.LOWEST_PREMIUM: (Polarity.FOR, Source.VALUE),
+    ReasonCode.WORTH_MORE: (Polarity.FOR, Source.VALUE),
+    ReasonCode.WORTH_LESS: (Polarity.AGAINST, Source.VALUE),
+    ReasonCode.DEDUCTIBLE: (Polarity.AGAINST, Source.RULE),
+    ReasonCode.ANSWERS_MISSING: (Polarity.NOTE, Source.INPUT),
+}
+_CURRENCIES = {
+    Currency.CNY: Text(zh="元", en="yuan"),
+    Currency.EUR: Text(zh="欧元", en="euros"),
+    Currency.USD: Text(zh="美元", en="dollars"),
+}
+
+
+def reasons_for(
+    item: Worth, compared: list[Worth], missing_answers: int, currency: Currency
+) -> list[Reason]:
+    """The reasons for one plan among those compared, at most three, and then those against it.
+
+    `missing_answers` counts the questions left open; amounts are in `currency`.
+    """
+    facts = _in_favour(item, compared)[:3]
+    if item.priced.plan.benefit.deductible > 0:
+        facts.append((ReasonCode.DEDUCTIBLE, {"deductible": item.priced.plan.benefit.deductible}))
     if item.net < 0:
-        found.append(
-            _reason(
-                ReasonCode.WORTH_LESS,
-                Polarity.AGAINST,
-                Source.VALUE,
-                worth=item.worth,
-                difference=-item.net,
-            )
-        )
+        facts.append((ReasonCode.WORTH_LESS, {"worth": item.worth, "difference": -item.net}))
     if missing_answers:
-        found.append(
-            _reason(
-                ReasonCode.ANSWERS_MISSING,
-                Polarity.NOTE,
-                Source.INPUT,
-                count=float(missing_answers),
-            )
-        )
-    return found
+        facts.append((ReasonCode.ANSWERS_MISSING, {"count": float(missing_answers)}))
+    return [_told(code, parameters, currency) for code, parameters in facts]
 
 
-def _reasons_for(item: Worth, others: list[Worth]) -> list[Reason]:
-    """The three strongest reasons in favour."""
+def _in_favour(item: Worth, compared: list[Worth]) -> list[tuple[ReasonCode, dict[str, float]]]:
+    """What speaks for the plan, in the order in which it is told."""
     benefit = item.priced.plan.benefit
-    found = []
-    if item.net >= 0:
-        found.append(
-            _reason(
-                ReasonCode.WORTH_MORE,
-                Polarity.FOR,
-                Source.VALUE,
-                worth=item.worth,
-                difference=item.net,
-            )
-        )
-    if item.expected_yearly_cost <= min(other.expected_yearly_cost for other in others):
-        found.append(
-            _reason(
-                ReasonCode.LOWEST_YEARLY_COST,
-                Polarity.FOR,
-                Source.VALUE,
-                total=item.expected_yearly_cost,
-            )
-        )
-    if benefit.out_of_pocket_maximum == 0:
-        found.append(_reason(ReasonCode.NOTHING_TO_PAY, Polarity.FOR, Source.RULE))
-    if item.premium <= min(other.premium for other in others):
-        found.append(_reason(ReasonCode.LOWEST_PREMIUM, Polarity.FOR, Source.VALUE))
-    if item.bad_year_with < item.bad_year_without:
-        found.append(
-            _reason(
-                ReasonCode.BAD_YEAR,
-                Polarity.FOR,
-                Source.VALUE,
-                without=item.bad_year_without,
-                with_plan=item.bad_year_with,
-            )
-        )
-    if benefit.out_of_pocket_maximum:
-        found.append(
-            _reason(
-                ReasonCode.PAYS_AT_MOST,
-                Polarity.FOR,
-                Source.RULE,
-                maximum=benefit.out_of_pocket_maximum,
-            )
-        )
-    return found[:3]
-
-
-def _reason(code: ReasonCode, polarity: Polarity, source: Source, **parameters: float) -> Reason:
-    text = Text(zh=_TEXTS[code].zh.format(**parameters), en=_TEXTS[code].en.format(**parameters))
-    return Reason(
-        code, polarity, source, {name: round(value) for name, value in parameters.items()}, text
+    maximum = None if benefit.annual_limit else benefit.out_of_pocket_maximum
+    among = len(compared) > 1
+    total = item.expected_yearly_cost
+    candidates: tuple[tuple[bool, ReasonCode, dict[str, float]], ...] = (
+        (item.net >= 0, ReasonCode.WORTH_MORE, {"worth": item.worth, "difference": item.net}),
+        (
+            among and total <= min(other.expected_yearly_cost for other in compared),
+            ReasonCode.LOWEST_YEARLY_COST,
+            {"total": total},
+        ),
+        (maximum == 0, ReasonCode.NOTHING_TO_PAY, {}),
+        (
+            among and item.premium <= min(other.premium for other in compared),
+            ReasonCode.LOWEST_PREMIUM,
+            {},
+        ),
+        (
+            item.bad_year_with < item.bad_year_without,
+            ReasonCode.BAD_YEAR,
+            {"without": item.bad_year_without, "with_plan": item.bad_year_with},
+        ),
+        (bool(maximum), ReasonCode.PAYS_AT_MOST, {"maximum": maximum or 0.0}),
     )
+    return [(code, parameters) for holds, code, parameters in candidates if holds]
+
+
+def _told(code: ReasonCode, parameters: dict[str, float], currency: Currency) -> Reason:
+    polarity, source = _KINDS[code]
+    name, text = _CURRENCIES[currency], _TEXTS[code]
+    words = {"currency_zh": name.zh, "currency_en": name.en}
+    told = Text(zh=text.zh.format(**parameters, **words), en=text.en.format(**parameters, **words))
+    rounded = {key: float(round(value)) for key, value in parameters.items()}
+    return Reason(code, polarity, source, rounded, told)

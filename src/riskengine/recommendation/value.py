@@ -23,6 +23,14 @@ BAD_YEAR = 0.9
 
 
 @dataclass(frozen=True)
+class AnnualCost:
+    """The mean of a member's annual cost under free care, and the trend to the time of cover."""
+
+    mean: float
+    trend: float
+
+
+@dataclass(frozen=True)
 class Worth:
     """A plan's worth to one member; amounts in currency a year.
 
@@ -50,21 +58,24 @@ class Worth:
 
 def worth(
     priced: PricedPlan,
-    mean: float,
+    cost: AnnualCost,
     continuance: Continuance,
     utilisation: InducedUtilisation,
     aversion: float,
 ) -> Worth:
-    """The worth of one priced plan to the member in row 0, of trended annual mean `mean`."""
+    """The worth of one priced plan to the member in row 0.
+
+    Annual cost has mean `cost.mean` before and `cost.mean * cost.trend` after the trend.
+    """
     payment = plan_payment(priced.plan.benefit)
     uninsured = float(utilisation.factor(np.zeros(1))[0])
     insured = float(utilisation.factor(priced.actuarial_value[:1])[0])
     distorted = _distorted(continuance, aversion)
-    means = np.array([mean])
-    all_cost = float(distorted.limited(np.inf, means)[0])
-    own_share = all_cost - float(payment.expected(means, distorted)[0])
+    means = np.array([cost.mean])
+    all_cost = cost.trend * float(distorted.limited(np.inf, means)[0])
+    own_share = all_cost - float(payment.expected(means, distorted, cost.trend)[0])
     power = 1 / aversion
-    costs, survival = _distribution(continuance, mean)
+    costs, survival = _distribution(continuance, cost)
     reached = _cost_at_maximum(payment, priced.plan.benefit.out_of_pocket_maximum)
     return Worth(
         priced=priced,
@@ -83,10 +94,9 @@ def _distorted(continuance: Continuance, aversion: float) -> Continuance:
     return continuance.distorted(aversion)
 
 
-def _distribution(continuance: Continuance, mean: float) -> tuple[FloatArray, FloatArray]:
+def _distribution(continuance: Continuance, cost: AnnualCost) -> tuple[FloatArray, FloatArray]:
     """Upper ends of the intervals of annual cost (rising) and P(cost > y) inside each."""
-    band = continuance.band(np.array([mean]))[0]
-    return continuance.grid[1:] * mean, continuance.survival()[band]
+    return continuance.grid[1:] * cost.mean * cost.trend, continuance.survival_at(cost.mean)
 
 
 def _quantile(costs: FloatArray, survival: FloatArray, level: float) -> float:

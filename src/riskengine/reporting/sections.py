@@ -25,7 +25,7 @@ from riskengine.risk.diagnostics import (
     lift_table,
     tweedie_deviance,
 )
-from riskengine.vocabulary import Answer, FloatArray, Text
+from riskengine.vocabulary import Answer, BoolArray, FloatArray, IntArray, Text
 
 MEAN = "mean"
 COVER_TITLES = {
@@ -79,6 +79,40 @@ def comparison_section(compared: Compared) -> Section:
     return Section(title, words, Table(headings, tuple(rows)), chart)
 
 
+def years_section(compared: Compared, year: IntArray) -> Section:
+    """A/E by calendar year of the experience: what a trend would have to explain."""
+    expected = next(iter(compared.predictions.values()))
+    rows = tuple(
+        (
+            str(one),
+            f"{compared.exposure[year == one].sum():,.0f}",
+            f"{np.average(compared.actual[year == one], weights=compared.exposure[year == one]):.2f}",
+            f"{np.average(expected[year == one], weights=compared.exposure[year == one]):.2f}",
+            f"{_ratio(compared, expected, year == one):.3f}",
+        )
+        for one in np.unique(year)
+    )
+    headings = (
+        Text(zh="年份", en="year"),
+        Text(zh="风险暴露", en="exposure"),
+        Text(zh="实际", en="actual"),
+        Text(zh="预期", en="expected"),
+        Text(zh="A/E", en="A/E"),
+    )
+    words = Text(
+        zh="模型不含年份，费率手册的趋势系数为1。若A/E逐年上升，说明费用在上涨，定价前应先设定趋势。",
+        en="The model knows no year and the rate book's trend factor is 1. An A/E that rises with"
+        " the years says that costs grew: a filing would set the trend from it before pricing.",
+    )
+    return Section(
+        Text(zh="随时间的稳定性", en="Stability over time"), words, Table(headings, rows)
+    )
+
+
+def _ratio(compared: Compared, expected: FloatArray, rows: BoolArray) -> float:
+    return actual_over_expected(compared.actual[rows], expected[rows], compared.exposure[rows])
+
+
 def lift_section(compared: Compared) -> Section:
     """Lift by decile of the model's prediction."""
     expected = next(iter(compared.predictions.values()))
@@ -118,9 +152,9 @@ def plan_paid_section(
         *(Text(zh=str(n), en=str(n)) for n in range(1, 11)),
     )
     words = Text(
-        zh="把留出年份的实际账单按每个计划逐笔重新理算，再与其预期相比：合计及按预期费用十分位的A/E。",
-        en="The bills of held-out years, adjudicated anew under each plan, over what was expected:"
-        " A/E in all and by decile of expected cost.",
+        zh="把留出年份的年度费用总额按每个计划重新理算，再与其预期相比：合计及按预期费用十分位的A/E。",
+        en="The annual cost of held-out years, adjudicated anew under each plan, over what was"
+        " expected: A/E in all and by decile of expected cost.",
     )
     title = Text(zh="计划赔付：重新理算与预期", en="What plans pay: re-adjudicated and expected")
     return Section(title, words, Table(headings, tuple(rows)))

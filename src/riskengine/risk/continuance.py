@@ -12,42 +12,57 @@ from dataclasses import dataclass
 import numpy as np
 
 from riskengine.errors import InputError
+from riskengine.risk.diagnostics import equal_exposure_bands
 from riskengine.vocabulary import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
 class Continuance:
-    """Limited expected values of Y / mean by risk band.
+    """Limited expected values of Y / mean by risk.
 
-    `band_edges` (bands - 1,) are the upper means of all bands but the last; `grid` (knots,) are
-    ratios from 0 up; `table` (bands, knots) is `lev` at them, 0 at 0 and 1 at the last knot.
-    Between knots `lev` is linear, so the distribution it stands for has its mass on the knots.
+    `centres` (bands,) are rising means, one for each risk band; `grid` (knots,) are ratios from 0
+    up; `table` (bands, knots) is `lev` at them, 0 at 0 and 1 at the last knot. Between knots `lev`
+    is linear, so the distribution it stands for has its mass on the knots; between centres it is
+    linear in the logarithm of the mean, so that no price jumps where one band meets the next.
     """
 
-    band_edges: FloatArray
+    centres: FloatArray
     grid: FloatArray
     table: FloatArray
-
-    def band(self, mean: FloatArray) -> IntArray:
-        """Risk band (0-based) of each mean."""
-        return np.searchsorted(self.band_edges, mean, side="left").astype(np.int64)
 
     def limited(self, limit: FloatArray | float, mean: FloatArray) -> FloatArray:
         """`E[min(Y, limit)]`, in the unit of `mean`; shapes broadcast.
 
-        >>> even = Continuance(np.array([]), np.array([0.0, 1.0, 2.0]), np.array([[0.0, 0.8, 1.0]]))
+        >>> even = Continuance(np.ones(1), np.array([0.0, 1.0, 2.0]), np.array([[0.0, 0.8, 1.0]]))
         >>> even.limited(100.0, np.array([100.0])).tolist()
         [80.0]
         """
-        ratio = np.asarray(limit, dtype=np.float64) / mean
-        return mean * self._interpolate(ratio, self.band(mean))
-
-    def _interpolate(self, ratio: FloatArray, band: IntArray) -> FloatArray:
-        ratio = np.minimum(ratio, self.grid[-1])
+        ratio = np.minimum(np.asarray(limit, dtype=np.float64) / mean, self.grid[-1])
         left = np.clip(np.searchsorted(self.grid, ratio, side="right") - 1, 0, len(self.grid) - 2)
-        span = self.grid[left + 1] - self.grid[left]
+        along = (ratio - self.grid[left]) / (self.grid[left + 1] - self.grid[left])
+        band, weight = self._between(mean)
+        low = self._at(band, left, along)
+        high = self._at(np.minimum(band + 1, len(self.centres) - 1), left, along)
+        result: FloatArray = mean * (low + (high - low) * weight)
+        return result
+
+    def survival_at(self, mean: float) -> FloatArray:
+        """`P(Y / mean > knot)` on each interval between knots for one mean, (knots - 1,)."""
+        band, weight = self._between(np.array([mean]))
+        after = min(int(band[0]) + 1, len(self.centres) - 1)
+        survival = self.survival()
+        low, high = survival[int(band[0])], survival[after]
+        return np.asarray(low + (high - low) * weight[0])
+
+    def _between(self, mean: FloatArray) -> tuple[IntArray, FloatArray]:
+        """The centre at or below each mean, and how far the mean is on the way to the next."""
+        place = np.interp(np.log(mean), np.log(self.centres), np.arange(len(self.centres)))
+        band = np.floor(place).astype(np.int64)
+        return band, place - band
+
+    def _at(self, band: IntArray, left: IntArray, along: FloatArray) -> FloatArray:
         low, high = self.table[band, left], self.table[band, left + 1]
-        result: FloatArray = low + (high - low) * ((ratio - self.grid[left]) / span)
+        result: FloatArray = low + (high - low) * along
         return result
 
     def survival(self) -> FloatArray:
@@ -66,7 +81,7 @@ class Continuance:
             raise InputError(message)
         steps = np.clip(self.survival(), 0.0, 1.0) ** (1 / aversion) * np.diff(self.grid)
         table = np.concatenate([np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)], axis=1)
-        return Continuance(self.band_edges, self.grid, table)
+        return Continuance(self.centres, self.grid, table)
 
 
 def fit_continuance(
@@ -79,27 +94,24 @@ def fit_continuance(
     of 1: the level is the model's, only the shape is taken here. Raises `InputError` when a band
     has no cost at all.
     """
-    order = np.argsort(mean, kind="stable")
-    share = np.cumsum(exposure[order]) / np.sum(exposure)
-    cuts = np.searchsorted(share, np.arange(1, bands) / bands)
-    edges = np.unique(mean[order][cuts])
+    band = equal_exposure_bands(mean, exposure, bands)
     ratio = outcome / mean
-    band = np.searchsorted(edges, mean, side="left")
-    levels = np.empty(len(outcome))
-    for number in range(len(edges) + 1):
+    levels, centres = np.empty(len(outcome)), []
+    for number in np.unique(band):
         rows = band == number
         level = np.average(ratio[rows], weights=exposure[rows])
         if level <= 0:
             message = f"risk band {number + 1} of {bands} has no cost: ask for fewer bands"
             raise InputError(message)
         levels[rows] = level
+        centres.append(np.exp(np.average(np.log(mean[rows]), weights=exposure[rows])))
     shape = ratio / levels
     smallest = shape[shape > 0].min()
     grid = np.concatenate([[0.0], np.geomspace(smallest, shape.max(), knots - 1)])
     table = np.vstack(
-        [_limited_means(shape[band == b], exposure[band == b], grid) for b in range(len(edges) + 1)]
+        [_limited_means(shape[band == b], exposure[band == b], grid) for b in np.unique(band)]
     )
-    return Continuance(edges, grid, table / table[:, -1:])
+    return Continuance(np.array(centres), grid, table / table[:, -1:])
 
 
 def _limited_means(ratio: FloatArray, weight: FloatArray, grid: FloatArray) -> FloatArray:

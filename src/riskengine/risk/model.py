@@ -87,7 +87,7 @@ class RiskModel:
             "balance_factor": self.balance_factor,
             "boosters": len(self.booster_texts),
             "continuance": {
-                "band_edges": self.continuance.band_edges.tolist(),
+                "centres": self.continuance.centres.tolist(),
                 "grid": self.continuance.grid.tolist(),
                 "table": self.continuance.table.tolist(),
             },

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -83,7 +83,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 def create_app(
     source: Callable[[], Release],
-    today: Callable[[], date] = lambda: datetime.now(UTC).date(),
+    today: Callable[[], date] = lambda: datetime.now().astimezone().date(),
 ) -> FastAPI:
     """The application; `source` loads the release at start-up, `today` dates undated requests."""
     holder = Holder()

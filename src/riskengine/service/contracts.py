@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from riskengine.engine import Quote, Recommendation
 from riskengine.pricing.premium import as_decimal
@@ -25,6 +25,16 @@ EXAMPLE_ANSWERS: dict[str, Any] = {
     "chronic_disease_index": 14.0,
     "household_size": 4,
 }
+
+
+def _iso_text(value: object) -> object:
+    if value is None or isinstance(value, date) or (isinstance(value, str) and len(value) == 10):
+        return value
+    message = "give a date as YYYY-MM-DD"
+    raise ValueError(message)
+
+
+IsoDate = Annotated[date, BeforeValidator(_iso_text)]
 
 
 class Message(BaseModel):
@@ -45,7 +55,9 @@ class MemberRequest(Message):
     answers: dict[str, Annotated[Answer, Field(union_mode="smart")]] = Field(
         description="Values by question name; GET /v1/products lists the questions."
     )
-    as_of: date | None = Field(default=None, description="First day of cover; today if left out.")
+    as_of: IsoDate | None = Field(
+        default=None, description="First day of cover; today if left out."
+    )
     plans: tuple[str, ...] = Field(
         default=(), description="Plans to price, in this order; all of them if empty."
     )

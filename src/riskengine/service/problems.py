@@ -1,11 +1,12 @@
 """Errors on the wire: RFC 9457 problem details, one mapping for the whole error tree."""
 
+import json
 from collections.abc import Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -38,7 +39,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _engine_error(_: Request, error: Exception) -> JSONResponse:
+async def _engine_error(_: Request, error: Exception) -> Response:
     if isinstance(error, ReleaseError):
         return _respond(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
     if isinstance(error, AnswerError):
@@ -49,7 +50,7 @@ async def _engine_error(_: Request, error: Exception) -> JSONResponse:
     return _respond(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
 
-async def _request_error(_: Request, error: Exception) -> JSONResponse:
+async def _request_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     items = [
         ProblemItem(
@@ -62,24 +63,24 @@ async def _request_error(_: Request, error: Exception) -> JSONResponse:
     return _respond(HTTPStatus.UNPROCESSABLE_ENTITY, "the request does not fit its schema", items)
 
 
-async def _http_error(_: Request, error: Exception) -> JSONResponse:
+async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     response = _respond(HTTPStatus(error.status_code), str(error.detail))
     response.headers.update(error.headers or {})
     return response
 
 
-async def _unexpected(_: Request, error: Exception) -> JSONResponse:
+async def _unexpected(_: Request, error: Exception) -> Response:
     return _respond(HTTPStatus.INTERNAL_SERVER_ERROR, f"unexpected {type(error).__name__}")
 
 
-def _respond(status: HTTPStatus, detail: str, errors: Sequence[ProblemItem] = ()) -> JSONResponse:
+def _respond(status: HTTPStatus, detail: str, errors: Sequence[ProblemItem] = ()) -> Response:
     body = ProblemDetails(
         title=status.phrase, status=status.value, detail=detail, errors=list(errors)
     )
-    return JSONResponse(
-        body.model_dump(mode="json"), status.value, media_type="application/problem+json"
-    )
+    # ASCII escapes carry even what is no valid text, such as half of a surrogate pair.
+    content = json.dumps(body.model_dump(mode="python"))
+    return Response(content, status.value, media_type="application/problem+json")
 
 
 def _shown(value: object) -> str:

@@ -18,7 +18,7 @@ import pyarrow as arrow
 
 from riskengine.errors import InputError
 from riskengine.tables import Tables
-from riskengine.vocabulary import Measure, SelfRatedHealth, Service, Sex
+from riskengine.vocabulary import Currency, Measure, SelfRatedHealth, Service, Sex
 
 FIRST_CALENDAR_YEAR = 2021
 _AMOUNTS = {
@@ -72,7 +72,7 @@ def tables_from_study(study: pd.DataFrame) -> Tables:
 
 def _members(rows: pd.DataFrame) -> pd.DataFrame:
     first = rows.drop_duplicates("member_id")
-    age_in_days = np.round(first["xage"] * 365.25).astype(int)
+    age_in_days = np.maximum(np.round(first["xage"] * 365.25).astype(int), 1)  # known when born
     health = np.select(
         [first["hlthp"] == 1, first["hlthf"] == 1, first["hlthg"] == 1],
         [SelfRatedHealth.POOR.value, SelfRatedHealth.FAIR.value, SelfRatedHealth.GOOD.value],
@@ -104,6 +104,7 @@ def _policies(rows: pd.DataFrame) -> pd.DataFrame:
             "start_date": rows["start_date"],
             "end_date": rows["end_date"],
             "exposure": rows["time"],
+            "known_on": rows["known_on"],
         }
     )
 
@@ -120,7 +121,10 @@ def _claims(rows: pd.DataFrame) -> pd.DataFrame:
                 "service_date": rows["end_date"],
                 "reported_on": rows["end_date"],
                 "allowed_amount": rows[amount].astype(float),
+                "currency": Currency.USD.value,
                 "visit_count": rows[count].astype(float) if count else np.nan,
+                "hospital_days": np.nan,
+                "reversal_of": pd.Series(None, index=rows.index, dtype=str),
             }
         )
         used = (part["allowed_amount"] > 0) | (part["visit_count"] > 0)
@@ -160,7 +164,8 @@ def nearest_plan(coinsurance: np.ndarray, individual_deductible: np.ndarray) -> 
     """The plan of the `study` catalogue nearest to the design a member held, (n,) names.
 
     Free care stays free care; individual deductible designs become the high deductible, 25 and
-    50 % coinsurance the 20 % plan, 95 and 100 % the catastrophic plan.
+    50 % coinsurance the 20 % plan, and 95 % the catastrophic plan. The study codes its 100 %
+    designs as individual deductible designs.
     """
     plans: np.ndarray = np.select(
         [individual_deductible > 0, coinsurance == 0, coinsurance <= 0.5],
@@ -179,7 +184,8 @@ def own_share(
     """What a person of the study paid of an annual `cost` under the design they held, (n,).
 
     Individual deductible designs coded without coinsurance charged 95 % up to 150 dollars a person
-    (Newhouse 1993). The study's maximum is the family's; taken here as the person's.
+    (Newhouse 1993), on outpatient care; here on all care, since `cost` is not split by service.
+    The study's maximum is the family's; taken here as the person's.
     """
     deductible = (individual_deductible > 0) & (coinsurance == 0)
     share = np.where(deductible, 0.95, coinsurance)

@@ -1,0 +1,290 @@
+"""Tables from a folder of Parquet or CSV files, or from a database, in chunks of bounded size.
+
+A value that is not of its contract's type makes its row bad, with the reason; it is never turned
+into a missing value. CSV must be UTF-8, with or without a byte-order mark; an empty field is a
+missing value.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as arrow
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import sqlalchemy
+
+from riskengine.errors import TableError
+from riskengine.sources.check import (
+    CHUNK_ROWS,
+    KeyStore,
+    Reasons,
+    broken_rules,
+    quarantine_rows,
+)
+from riskengine.tables import CONTRACTS, HAPPENED, OPTIONAL
+
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True)
+class TableSummary:
+    """How many rows of a table came in and broke the contract, and the reasons, most common first.
+
+    `rows_in` is None for an optional table that is not there.
+    """
+
+    name: str
+    rows_in: int | None
+    quarantined: int
+    common_reasons: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where one table is read from: chunks of it as they are, or None where it is absent."""
+
+    chunks: Callable[[], Iterator[arrow.Table]]
+
+
+def validate(
+    source: str, quarantine: Path, today: date, progress: Progress = lambda _name, _rows: None
+) -> list[TableSummary]:
+    """Check every table of `source`, a folder or a database URL, against its contract.
+
+    Bad rows go to `quarantine/<table>.parquet` with the reason; a table without bad rows leaves no
+    file. Facts later than `today` are bad. `progress` is told the table and its rows done. Raises
+    `TableError` when a table that must be there is missing or lacks a column.
+    """
+    sources = _database(source) if "://" in source else _folder(Path(source))
+    missing = [name for name in CONTRACTS if name not in sources and name not in OPTIONAL]
+    if missing:
+        message = (
+            f"{source} has no {', '.join(missing)}; expected NAME.parquet, NAME.csv or a table for"
+            f" each of {', '.join(CONTRACTS)}"
+        )
+        raise TableError(message)
+    keys = KeyStore()
+    summaries = []
+    for name in CONTRACTS:
+        (quarantine / f"{name}.parquet").unlink(missing_ok=True)
+        if name in sources:
+            summaries.append(
+                _validate_table(name, sources[name], keys, quarantine, (today, progress))
+            )
+        else:
+            summaries.append(TableSummary(name, None, 0, ()))
+    return summaries
+
+
+def _validate_table(
+    name: str, source: _Source, keys: KeyStore, quarantine: Path, told: tuple[date, Progress]
+) -> TableSummary:
+    today, progress = told
+    reasons: Reasons = {}
+    rows_in = 0
+    for chunk in source.chunks():
+        typed, found = conform(name, chunk)
+        for row, said in broken_rules(name, typed).items():
+            # A value of the wrong type is null by now; its own reason is the one that helps.
+            found.setdefault(row, said)
+        for row in _later_than(typed, HAPPENED[name], today):
+            found.setdefault(row, []).append(f"{HAPPENED[name]}: later than today, {today}")
+        keys.stage(name, rows_in, typed, found)
+        reasons |= {rows_in + row: said for row, said in found.items()}
+        rows_in += chunk.num_rows
+        progress(name, rows_in)
+    if rows_in:
+        for row, said in keys.settle(name).items():
+            reasons.setdefault(row, []).extend(said)
+    else:
+        keys.stage(name, 0, _empty(name), ())
+        keys.settle(name)
+    if reasons:
+        quarantine.mkdir(parents=True, exist_ok=True)
+        _write_quarantine(source, reasons, quarantine / f"{name}.parquet")
+    counts = pd.Series([_kind(r) for said in reasons.values() for r in said]).value_counts()
+    common = tuple((str(kind), int(count)) for kind, count in counts.head(5).items())
+    return TableSummary(name, rows_in, len(reasons), common)
+
+
+def conform(name: str, chunk: arrow.Table) -> tuple[arrow.Table, Reasons]:
+    """The columns of a contract in its order and types, and the rows whose values do not convert.
+
+    Raises `TableError` naming all columns that are missing.
+    """
+    columns = CONTRACTS[name].to_schema().columns
+    absent = [column for column in columns if column not in chunk.schema.names]
+    if absent:
+        message = f"{name} lacks the columns {', '.join(absent)}; it has {chunk.schema.names}"
+        raise TableError(message)
+    reasons: Reasons = {}
+    typed = {}
+    for column, contract in columns.items():
+        values = chunk[column].combine_chunks()
+        kind = _arrow_type(str(contract.dtype))
+        converted = _convert(values, kind)
+        lost = pc.and_(pc.is_valid(values), pc.is_null(converted))
+        for row in pc.indices_nonzero(lost).to_pylist():
+            said = f"{column}={values[row].as_py()!r}: not a {_WORDS[kind]}"
+            reasons.setdefault(row, []).append(said)
+        typed[column] = converted
+    return arrow.table(typed), reasons
+
+
+_WORDS = {arrow.string(): "text", arrow.float64(): "number", arrow.date32(): "date (YYYY-MM-DD)"}
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_DATE = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
+
+
+def _convert(values: arrow.Array, kind: arrow.DataType) -> arrow.Array:
+    """Values as `kind`, null where that would change or lose something."""
+    if arrow.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if arrow.types.is_null(values.type) or values.type == kind:
+        return values.cast(kind)
+    if _is_text(values.type):
+        return values.cast(kind) if kind == arrow.string() else _parse(values, kind)
+    if kind == arrow.string():
+        # Identifiers kept as whole numbers are text to us; other types are not.
+        if arrow.types.is_integer(values.type):
+            return values.cast(kind)
+    elif kind == arrow.float64():
+        if arrow.types.is_integer(values.type) or arrow.types.is_floating(values.type):
+            return values.cast(kind, safe=False)
+        if arrow.types.is_decimal(values.type) or arrow.types.is_boolean(values.type):
+            return values.cast(kind)
+    elif arrow.types.is_timestamp(values.type):
+        days = values.cast(arrow.timestamp("us")).cast(arrow.date32(), safe=False)
+        midnight = pc.equal(days.cast(arrow.timestamp("us")), values.cast(arrow.timestamp("us")))
+        return pc.if_else(midnight, days, arrow.scalar(None, arrow.date32()))
+    return arrow.nulls(len(values), kind)
+
+
+def _parse(values: arrow.Array, kind: arrow.DataType) -> arrow.Array:
+    """Text as numbers or dates, null where it is neither."""
+    pattern = _NUMBER if kind == arrow.float64() else _DATE
+    fits = pc.match_substring_regex(values, pattern)
+    text = pc.if_else(fits, values, arrow.scalar(None, values.type))
+    if kind == arrow.float64():
+        return text.cast(kind)
+    parsed = pc.strptime(text, format="%Y-%m-%d", unit="s", error_is_null=True).cast(kind)
+    # strptime rolls 30 February over; a day that does not read back is no date.
+    same = pc.equal(pc.strftime(parsed, format="%Y-%m-%d"), text)
+    return pc.if_else(same, parsed, arrow.scalar(None, kind))
+
+
+def _folder(folder: Path) -> dict[str, _Source]:
+    if not folder.is_dir():
+        message = f"{folder} is not a folder; give a folder of tables or a database URL"
+        raise TableError(message)
+    found = {}
+    for name in CONTRACTS:
+        parquet, csv = folder / f"{name}.parquet", folder / f"{name}.csv"
+        if parquet.exists() and csv.exists():
+            message = f"{folder} has both {parquet.name} and {csv.name}: keep one of them"
+            raise TableError(message)
+        if parquet.exists():
+            found[name] = _Source(partial(_parquet_chunks, parquet))
+        elif csv.exists():
+            found[name] = _Source(partial(_csv_chunks, csv))
+    return found
+
+
+def _parquet_chunks(path: Path) -> Iterator[arrow.Table]:
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(CHUNK_ROWS):
+                yield arrow.Table.from_batches([batch])
+    except (OSError, arrow.ArrowInvalid) as error:
+        message = f"cannot read {path} as Parquet: {error}"
+        raise TableError(message) from error
+
+
+def _csv_chunks(path: Path) -> Iterator[arrow.Table]:
+    with path.open("rb") as file:
+        header = file.readline().removeprefix(b"\xef\xbb\xbf")
+    try:
+        names = header.decode("utf-8").strip().replace('"', "").split(",")
+        reader = pa_csv.open_csv(
+            path,
+            read_options=pa_csv.ReadOptions(block_size=1 << 24),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, arrow.string()),
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+        for batch in reader:
+            whole = arrow.Table.from_batches([batch])
+            for start in range(0, whole.num_rows, CHUNK_ROWS):
+                yield whole.slice(start, CHUNK_ROWS)
+    except (arrow.ArrowInvalid, UnicodeDecodeError) as error:
+        said = str(error).split("\n")[0]
+        message = f"cannot read {path} as CSV in UTF-8: {said}; save it as UTF-8, comma-separated"
+        raise TableError(message) from error
+
+
+def _database(url: str) -> dict[str, _Source]:
+    try:
+        engine = sqlalchemy.create_engine(url)
+        there = set(sqlalchemy.inspect(engine).get_table_names())
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+        message = f"cannot read the database {url}: {error}"
+        raise TableError(message) from error
+
+    def chunks(name: str) -> Iterator[arrow.Table]:
+        with engine.connect().execution_options(stream_results=True) as connection:
+            for frame in pd.read_sql_table(name, connection, chunksize=CHUNK_ROWS):
+                yield arrow.Table.from_pandas(frame, preserve_index=False)
+
+    return {name: _Source(partial(chunks, name)) for name in CONTRACTS if name in there}
+
+
+def _write_quarantine(source: _Source, reasons: Reasons, path: Path) -> None:
+    """A second pass over the table, for the bad rows only, as they came in."""
+    writer: pq.ParquetWriter | None = None
+    first = 0
+    for chunk in source.chunks():
+        last = first + chunk.num_rows
+        inside = {row - first: said for row, said in reasons.items() if first <= row < last}
+        if inside:
+            bad = quarantine_rows(chunk, inside)
+            writer = writer or pq.ParquetWriter(path, bad.schema)
+            writer.write_table(bad)
+        first = last
+    if writer:
+        writer.close()
+
+
+def _later_than(table: arrow.Table, column: str, today: date) -> list[int]:
+    later = pc.greater(table[column], arrow.scalar(today, arrow.date32()))
+    return list(pc.indices_nonzero(pc.fill_null(later, fill_value=False)).to_pylist())
+
+
+def _kind(reason: str) -> str:
+    """A reason without the value, to count reasons by."""
+    before, mark, rule = reason.partition(": ")
+    return f"{before.split('=')[0]}: {rule}" if mark else reason
+
+
+def _empty(name: str) -> arrow.Table:
+    columns = CONTRACTS[name].to_schema().columns
+    fields = [(column, _arrow_type(str(c.dtype))) for column, c in columns.items()]
+    return arrow.schema(fields).empty_table()
+
+
+def _arrow_type(dtype: str) -> arrow.DataType:
+    return {"float64": arrow.float64(), "date": arrow.date32()}.get(dtype, arrow.string())
+
+
+def _is_text(kind: arrow.DataType) -> bool:
+    return bool(
+        arrow.types.is_string(kind)
+        or arrow.types.is_large_string(kind)
+        or arrow.types.is_string_view(kind)
+    )
