@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as arrow
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
@@ -15,6 +16,7 @@ from riskengine import cli
 from riskengine.registry import load_registered
 from riskengine.service.app import create_app
 from riskengine.settings import Settings
+from riskengine.tables import Tables
 from tests.conftest import ROOT
 
 
@@ -209,6 +211,27 @@ def test_settings_and_files_that_cannot_be_used_are_one_line_too(
     assert "can be read from foo://bar: run `riskengine demo`" in done.err
 
 
+def test_validate_counts_quarantines_and_sets_the_exit_code(
+    run: Run, tables: Tables, tmp_path: Path
+) -> None:
+    for name, table in tables.items():
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    done = run("validate", str(tmp_path), "--quarantine", str(tmp_path / "bad"))
+    assert done.code == 0
+    assert "not there (optional)" in done.out
+    sexes = arrow.array(["unknown"] * 12 + tables["members"]["sex"].to_pylist()[12:])
+    pq.write_table(tables["members"].set_column(2, "sex", sexes), tmp_path / "members.parquet")
+    done = run("validate", str(tmp_path), "--quarantine", str(tmp_path / "bad"))
+    assert done.code == 1
+    assert "12 x sex: isin" in done.out
+    assert "More than 0.1% of the rows are bad in: members" in done.out
+    assert pq.read_metadata(tmp_path / "bad" / "members.parquet").num_rows == 12
+    done = run("validate", str(tmp_path), "--quarantine", str(tmp_path / "bad"), "--max-bad", "1%")
+    assert done.code == 0
+    done = run("validate", str(tmp_path), "--max-bad", "some")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+
+
 def test_usage_errors_are_exit_code_2_without_a_traceback(run: Run) -> None:
     for arguments in (["reprice"], ["quote", "--as-of", "soon", "--answers", "{}"], ["nothing"]):
         done = run(*arguments)
@@ -218,5 +241,5 @@ def test_usage_errors_are_exit_code_2_without_a_traceback(run: Run) -> None:
 
 def test_help_lists_every_command_with_a_sentence(run: Run) -> None:
     told = run("--help").out
-    for command in ("demo", "serve", "quote", "reprice", "schemas"):
+    for command in ("demo", "serve", "quote", "reprice", "validate", "schemas"):
         assert re.search(rf"^\s+{command}\s+\w+", told, re.M), command

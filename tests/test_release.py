@@ -2,10 +2,12 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from riskengine.errors import ReleaseError, SpecError
 from riskengine.release import Release, build_release, load_release, save_release
+from riskengine.risk.continuance import Continuance
 from tests.golden.rewrite import KEPT_RELEASE
 
 
@@ -87,6 +89,12 @@ def test_parts_that_do_not_fit_are_refused(release: Release) -> None:
     narrow = dataclasses.replace(release.medical_spend, levels=one_area)
     with pytest.raises(SpecError, match="rating_area may be answered 2, 3, 4, 5, 6, but model"):
         rebuilt(release, medical_spend=narrow)
+    wild_then_calm = Continuance(
+        np.array([100.0, 110.0]), np.array([0.0, 1.0, 50.0]), np.array([[0, 0.3, 1], [0, 1.0, 1]])
+    )
+    jumpy = dataclasses.replace(release.medical_spend, continuance=wild_then_calm)
+    with pytest.raises(SpecError, match=r"would charge a mean cost of .* fewer bands"):
+        rebuilt(release, medical_spend=jumpy)
     never_missing = dataclasses.replace(release.medical_spend, learnt_missing=frozenset({"sex"}))
     with pytest.raises(SpecError, match="may stay unanswered, but the model never saw them"):
         rebuilt(release, medical_spend=never_missing)

@@ -15,7 +15,7 @@ import pydantic
 
 from riskengine import __version__
 from riskengine.errors import ReleaseError, SpecError
-from riskengine.pricing.rating import check_permitted
+from riskengine.pricing.rating import check_order, check_permitted
 from riskengine.pricing.utilisation import InducedUtilisation
 from riskengine.products.product import Catalogue
 from riskengine.products.rate_book import Loadings, RateBook, dates_of, loadings_on
@@ -71,6 +71,18 @@ def build_release(
         message = f"model {medical_spend.spec.model.name} reads no known feature: {unknown}"
         raise SpecError(message)
     questions = tuple(by_name[feature.name] for feature in FEATURES if feature.name in asked)
+    for day in dates_of(rate_book):
+        check_order(medical_spend, utilisation, catalogue.plans, loadings_on(rate_book, day))
+    _check_questions(medical_spend, questions)
+    versions = {name: version(name) for name in _LIBRARIES} | {"riskengine": __version__}
+    release = Release(
+        medical_spend, utilisation, catalogue, rate_book, ranking_policy, questions, versions
+    )
+    return replace(release, hash=_hash_of(_digests(_files(release))))
+
+
+def _check_questions(medical_spend: RiskModel, questions: tuple[Question, ...]) -> None:
+    """Raise `SpecError` when a permitted answer is one the model has not learnt."""
     for question in questions:
         unlearnt = set(question.levels) - set(medical_spend.levels.get(question.name, ()))
         if question.kind == "level" and unlearnt:
@@ -88,11 +100,6 @@ def build_release(
             " missing: list them as optional in the model spec"
         )
         raise SpecError(message)
-    versions = {name: version(name) for name in _LIBRARIES} | {"riskengine": __version__}
-    release = Release(
-        medical_spend, utilisation, catalogue, rate_book, ranking_policy, questions, versions
-    )
-    return replace(release, hash=_hash_of(_digests(_files(release))))
 
 
 def _check_numbers(rate_book: RateBook, ranking_policy: RankingPolicy) -> None:

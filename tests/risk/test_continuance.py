@@ -44,9 +44,10 @@ def test_the_whole_distribution_has_the_model_s_mean(fitted: Continuance) -> Non
 def test_limited_expected_values_are_those_of_the_data() -> None:
     outcome, mean, exposure = sample(2)
     one_band = fit_continuance(outcome, mean, exposure, bands=1, knots=1000)
-    scale = np.average(outcome / mean, weights=exposure)
+    cost = exposure * mean
+    scale = np.average(outcome / mean, weights=cost)
     for limit in (0.1, 0.5, 1.0, 3.0):
-        exact = np.average(np.minimum(outcome / mean / scale, limit), weights=exposure)
+        exact = np.average(np.minimum(outcome / mean / scale, limit), weights=cost)
         assert one_band.limited(limit, np.ones(1))[0] == pytest.approx(exact, abs=2e-4)
 
 

@@ -4,6 +4,7 @@ The meeting of risk and products: the model's mean under the reference cover, th
 actuarial value and the member's own share from the same continuance.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,29 @@ def check_permitted(model: RiskModel, book: RateBook) -> None:
             f" {model.spec.model.name}, or add them to permitted_factors if the law allows"
         )
         raise SpecError(message)
+
+
+def check_order(
+    model: RiskModel, utilisation: InducedUtilisation, plans: Sequence[Plan], loadings: Loadings
+) -> None:
+    """Raise `SpecError` when some plan would charge a higher risk less than a lower one.
+
+    Looked at on a thousand means from a quarter of the lowest risk band's to eight times the
+    highest's.
+    """
+    centres = model.continuance.centres
+    means = np.geomspace(centres[0] / 4, centres[-1] * 8, 1000)
+    for plan in plans:
+        priced = price_plan(plan, means, model, utilisation, loadings)
+        premium = priced.chain.technical_premium
+        falls = np.flatnonzero(np.diff(premium) < -1e-9 * premium[:-1])
+        if len(falls):
+            low, high = means[falls[0]], means[falls[0] + 1]
+            message = (
+                f"plan {plan.plan} would charge a mean cost of {high:.2f} less than one of"
+                f" {low:.2f}: fit the continuance of {model.spec.model.name} with fewer bands"
+            )
+            raise SpecError(message)
 
 
 def reference_columns(model: RiskModel, columns: Columns) -> Columns:

@@ -25,7 +25,7 @@ from riskengine.risk.diagnostics import (
     lift_table,
     tweedie_deviance,
 )
-from riskengine.vocabulary import Answer, BoolArray, FloatArray, IntArray, Text
+from riskengine.vocabulary import Answer, FloatArray, IntArray, Text
 
 MEAN = "mean"
 COVER_TITLES = {
@@ -82,16 +82,19 @@ def comparison_section(compared: Compared) -> Section:
 def years_section(compared: Compared, year: IntArray) -> Section:
     """A/E by calendar year of the experience: what a trend would have to explain."""
     expected = next(iter(compared.predictions.values()))
-    rows = tuple(
-        (
-            str(one),
-            f"{compared.exposure[year == one].sum():,.0f}",
-            f"{np.average(compared.actual[year == one], weights=compared.exposure[year == one]):.2f}",
-            f"{np.average(expected[year == one], weights=compared.exposure[year == one]):.2f}",
-            f"{_ratio(compared, expected, year == one):.3f}",
+    rows: list[tuple[Text | str, ...]] = []
+    for one in np.unique(year):
+        inside = year == one
+        actual, mean, weight = compared.actual[inside], expected[inside], compared.exposure[inside]
+        rows.append(
+            (
+                str(one),
+                f"{weight.sum():,.0f}",
+                f"{np.average(actual, weights=weight):.2f}",
+                f"{np.average(mean, weights=weight):.2f}",
+                f"{actual_over_expected(actual, mean, weight):.3f}",
+            )
         )
-        for one in np.unique(year)
-    )
     headings = (
         Text(zh="年份", en="year"),
         Text(zh="风险暴露", en="exposure"),
@@ -105,12 +108,8 @@ def years_section(compared: Compared, year: IntArray) -> Section:
         " the years says that costs grew: a filing would set the trend from it before pricing.",
     )
     return Section(
-        Text(zh="随时间的稳定性", en="Stability over time"), words, Table(headings, rows)
+        Text(zh="随时间的稳定性", en="Stability over time"), words, Table(headings, tuple(rows))
     )
-
-
-def _ratio(compared: Compared, expected: FloatArray, rows: BoolArray) -> float:
-    return actual_over_expected(compared.actual[rows], expected[rows], compared.exposure[rows])
 
 
 def lift_section(compared: Compared) -> Section:

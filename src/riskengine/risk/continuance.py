@@ -90,26 +90,26 @@ def fit_continuance(
     """The empirical continuance of annual outcomes around out-of-fold means.
 
     `outcome` (n,) per year of exposure, `mean` (n,) its prediction by a model that did not see the
-    row, `exposure` (n,) the weight. Bands hold equal exposure. Each band is scaled to a mean ratio
-    of 1: the level is the model's, only the shape is taken here. Raises `InputError` when a band
-    has no cost at all.
+    row, `exposure` (n,) the weight. Bands hold equal exposure; inside a band rows weigh by their
+    expected cost, so that totals in currency are met. Each band is scaled to a mean ratio of 1: the
+    level is the model's, only the shape is taken here. Raises `InputError` when a band has no cost.
     """
     band = equal_exposure_bands(mean, exposure, bands)
-    ratio = outcome / mean
+    ratio, cost = outcome / mean, exposure * mean
     levels, centres = np.empty(len(outcome)), []
     for number in np.unique(band):
         rows = band == number
-        level = np.average(ratio[rows], weights=exposure[rows])
+        level = np.average(ratio[rows], weights=cost[rows])
         if level <= 0:
             message = f"risk band {number + 1} of {bands} has no cost: ask for fewer bands"
             raise InputError(message)
         levels[rows] = level
-        centres.append(np.exp(np.average(np.log(mean[rows]), weights=exposure[rows])))
+        centres.append(np.exp(np.average(np.log(mean[rows]), weights=cost[rows])))
     shape = ratio / levels
     smallest = shape[shape > 0].min()
     grid = np.concatenate([[0.0], np.geomspace(smallest, shape.max(), knots - 1)])
     table = np.vstack(
-        [_limited_means(shape[band == b], exposure[band == b], grid) for b in np.unique(band)]
+        [_limited_means(shape[band == b], cost[band == b], grid) for b in np.unique(band)]
     )
     return Continuance(np.array(centres), grid, table / table[:, -1:])
 

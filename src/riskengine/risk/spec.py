@@ -90,7 +90,7 @@ class FoldSection(Frozen):
 class ContinuanceSection(Frozen):
     """Risk bands and knots of the limited-expected-value tables."""
 
-    bands: int = Field(default=5, ge=1, le=100)
+    bands: int = Field(default=6, ge=1, le=100)
     knots: int = Field(default=400, ge=50, le=5000)
 
 
