@@ -147,7 +147,10 @@ def _chunks(source: pq.ParquetFile, portfolio: Path, columns: list[str]) -> Iter
             chunk = arrow.Table.from_batches([batch])
             # Text is read as plain text: views have no kernel to filter them.
             fields = [
-                arrow.field(f.name, arrow.string()) if is_text(f.type) else f for f in chunk.schema
+                arrow.field(f.name, arrow.string())
+                if is_text(f.type) and not arrow.types.is_null(f.type)
+                else f
+                for f in chunk.schema
             ]
             yield chunk.cast(arrow.schema(fields))
     except (OSError, arrow.ArrowInvalid) as error:
