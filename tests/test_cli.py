@@ -145,12 +145,17 @@ def test_mlflow_holds_the_run_and_prices_a_data_frame(place: Path, settings: Set
 
     client = connect(settings)
     version = client.get_model_version_by_alias("riskengine", "champion")
-    assert version.tags["release"] == load_registered(settings).hash
+    assert version.tags["digest"] == load_registered(settings).hash
     (run,) = mlflow.search_runs(filter_string="tags.`mlflow.runName` = 'medical_spend'",
                                 output_format="list")  # fmt: skip
     assert 0.99 < run.data.metrics["LightGBM.actual_over_expected"] < 1.01
     assert run.data.metrics["LightGBM.tweedie_deviance"] < run.data.metrics["GLM.tweedie_deviance"]
     book = pq.read_table(place / "out" / "portfolio.parquet").to_pandas().head(20)
+    risk = mlflow.pyfunc.load_model("models:/medical_spend/1")
+    cover = load_registered(settings).medical_spend.spec.features.cover
+    means = pq.read_table(place / "out" / "repriced.parquet")["pure_premium"].to_pylist()[:20]
+    features = book.drop(columns=["policy_id", "member_id", "plan", "expiring_premium"])
+    assert risk.predict(features.assign(**cover))["prediction"].tolist() == means
     asked = book[[*(q.name for q in load_registered(settings).questions), "plan"]]
     model = mlflow.pyfunc.load_model("models:/riskengine@champion")
     priced = model.predict(asked, params={"as_of": "2026-01-01"})

@@ -175,7 +175,9 @@ def _register(settings: Settings, trained: _Trained, release: Release) -> int:
         "lift": (lift_section(compared).chart or {})["en"],
         "lorenz": (comparison_section(compared).chart or {})["en"],
     }
-    log_training(settings, trained.fit, metrics, charts)
+    features = list(trained.fit.model.spec.features.names)
+    rows = trained.experience.select(features).slice(0, 5).to_pandas()
+    log_training(settings, trained.fit, metrics, charts, rows)
     asked = [question.name for question in release.questions]
     example = trained.experience.select(asked).slice(0, 5).to_pandas()
     example["plan"] = release.catalogue.names[0]

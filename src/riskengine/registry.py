@@ -4,12 +4,11 @@ Nothing else imports mlflow. A release is registered as a pyfunc whose artifact 
 folder, so that `mlflow.pyfunc.load_model` can price a data frame and we can read the files.
 """
 
+import hashlib
 import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -23,10 +22,12 @@ from riskengine.risk.fit import Fit
 from riskengine.settings import Settings
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import mlflow
 from mlflow.models import infer_signature
+from mlflow.models.model import ModelInfo
 
 
 def connect(settings: Settings) -> mlflow.MlflowClient:
@@ -48,12 +49,19 @@ def connect(settings: Settings) -> mlflow.MlflowClient:
 
 
 def log_training(
-    settings: Settings, fit: Fit, metrics: dict[str, float], charts: dict[str, str]
-) -> str:
-    """Log one training run: spec, metrics, charts (SVG by name) and model files; its run id."""
-    connect(settings)
+    settings: Settings,
+    fit: Fit,
+    metrics: dict[str, float],
+    charts: dict[str, str],
+    example: pd.DataFrame,
+) -> int:
+    """Log one training run and register its model under the spec's name; the version.
+
+    The run holds spec, metrics, charts (SVG by name) and model; `example` has rows of features.
+    """
+    client = connect(settings)
     spec = fit.model.spec
-    with mlflow.start_run(run_name=spec.model.name) as run:
+    with mlflow.start_run(run_name=spec.model.name) as run, tempfile.TemporaryDirectory() as folder:
         mlflow.log_params(
             {f"lightgbm.{k}": v for k, v in spec.lightgbm.model_dump(mode="json").items()}
         )
@@ -69,10 +77,17 @@ def log_training(
         mlflow.log_text(json.dumps(spec.model_dump(mode="json"), indent=1), "spec.json")
         for name, svg in charts.items():
             mlflow.log_text(svg, f"charts/{name}.svg")
-        with tempfile.TemporaryDirectory() as folder:
-            fit.model.save(Path(folder))
-            mlflow.log_artifacts(folder, "risk_model")
-        return str(run.info.run_id)
+        fit.model.save(Path(folder))
+        info = mlflow.pyfunc.log_model(
+            name=spec.model.name,
+            python_model=_script("risk_model"),
+            artifacts={"risk_model": folder},
+            signature=infer_signature(example, pd.DataFrame({"prediction": [0.0]})),
+            input_example=example,
+            pip_requirements=[f"riskengine=={__version__}"],
+        )
+    digest = hashlib.sha256(b"".join(fit.model.to_files().values())).hexdigest()
+    return _register(client, spec.model.name, digest, (info, run.info.run_id))
 
 
 def register_release(
@@ -84,31 +99,23 @@ def register_release(
     already, by its hash, is not registered twice.
     """
     client = connect(settings)
-    name, alias = settings.registered_name, settings.alias
-    version = _version_of(client, name, release)
+    name = settings.registered_name
+    version = _version_of(client, name, release.hash)
     if version is None:
         params = {"as_of": as_of.isoformat()}
         output = pd.DataFrame({"plan": example["plan"], "offered_premium": 0.0})
-        with mlflow.start_run(run_name="release") as run, _folder_of(release) as folder:
+        with mlflow.start_run(run_name="release") as run, tempfile.TemporaryDirectory() as folder:
+            save_release(release, Path(folder) / "release")
             info = mlflow.pyfunc.log_model(
                 name="release",
-                python_model=str(Path(__file__).with_name("pyfunc.py")),
-                artifacts={"release": str(folder)},
+                python_model=_script("release_model"),
+                artifacts={"release": str(Path(folder) / "release")},
                 signature=infer_signature(example, output, params),
                 input_example=(example, params),
                 pip_requirements=[f"riskengine=={__version__}"],
             )
-        if not client.search_registered_models(f"name='{name}'"):
-            client.create_registered_model(name)
-        created = client.create_model_version(
-            name,
-            info.model_uri,
-            run.info.run_id,
-            tags={"release": release.hash},
-            model_id=info.model_id,
-        )
-        version = int(created.version)
-    client.set_registered_model_alias(name, alias, str(version))
+        version = _register(client, name, release.hash, (info, run.info.run_id))
+    client.set_registered_model_alias(name, settings.alias, str(version))
     return version
 
 
@@ -132,16 +139,28 @@ def load_registered(settings: Settings, alias: str | None = None) -> Release:
     return load_release(folder / "artifacts" / "release")
 
 
-def _version_of(client: mlflow.MlflowClient, name: str, release: Release) -> int | None:
-    """The version under which a release is registered already."""
-    known = client.search_model_versions(f"name='{name}' and tags.release='{release.hash}'")
+def _script(name: str) -> str:
+    """The file that MLflow keeps beside what it stores, and runs to load it."""
+    return str(Path(__file__).parent / "pyfunc" / f"{name}.py")
+
+
+def _register(
+    client: mlflow.MlflowClient, name: str, digest: str, logged: tuple[ModelInfo, str]
+) -> int:
+    """Register what a run logged, once for each digest; its version."""
+    version = _version_of(client, name, digest)
+    if version is not None:
+        return version
+    info, run_id = logged
+    if not client.search_registered_models(f"name='{name}'"):
+        client.create_registered_model(name)
+    created = client.create_model_version(
+        name, info.model_uri, run_id, tags={"digest": digest}, model_id=info.model_id
+    )
+    return int(created.version)
+
+
+def _version_of(client: mlflow.MlflowClient, name: str, digest: str) -> int | None:
+    """The version under which something of this digest is registered already."""
+    known = client.search_model_versions(f"name='{name}' and tags.digest='{digest}'")
     return int(known[0].version) if known else None
-
-
-@contextmanager
-def _folder_of(release: Release) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "release"
-        path.mkdir()
-        save_release(release, path)
-        yield path
