@@ -5,8 +5,10 @@ rows and live in a DuckDB file that spills to disk, so that memory stays bounded
 Nothing is changed: a row is accepted as it is, or quarantined.
 """
 
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,16 +53,25 @@ class KeyStore:
     """Keys of all accepted rows of all tables seen so far, and what is wrong with new ones.
 
     Tables are added in the order of `CONTRACTS`, so that what a row refers to is known. Rows are
-    numbered from 0 in the order of their table.
+    numbered from 0 in the order of their table. What exceeds `memory_limit` spills to a temporary
+    folder, which `close` removes.
     """
 
     memory_limit: str = "400MB"
     connection: duckdb.DuckDBPyConnection = field(init=False)
+    spill: tempfile.TemporaryDirectory[str] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.spill = tempfile.TemporaryDirectory(prefix="riskengine-")
         self.connection = duckdb.connect()
+        self.connection.execute("SET temp_directory = $folder", {"folder": self.spill.name})
         self.connection.execute(f"SET memory_limit = '{self.memory_limit}'")
         self.connection.execute("SET threads = 2")
+
+    def close(self) -> None:
+        """Forget all keys."""
+        self.connection.close()
+        self.spill.cleanup()
 
     def stage(self, name: str, first_row: int, chunk: arrow.Table, bad: Iterable[int]) -> None:
         """Note the keys and date of one chunk; `bad` rows are broken already."""
@@ -139,10 +150,9 @@ def check_tables(tables: Tables, max_bad_share: float = 0.001) -> dict[str, Chec
     if missing:
         message = f"missing tables: {', '.join(missing)}; expected {', '.join(CONTRACTS)}"
         raise TableError(message)
-    keys = KeyStore()
     checked: dict[str, CheckedTable] = {}
-    for name in CONTRACTS:
-        if name in tables:
+    with closing(KeyStore()) as keys:
+        for name in (name for name in CONTRACTS if name in tables):
             reasons = broken_rules(name, tables[name])
             keys.stage(name, 0, tables[name], reasons)
             for row, found in keys.settle(name).items():

@@ -6,6 +6,7 @@ missing value.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -68,16 +69,15 @@ def validate(
             f" each of {', '.join(CONTRACTS)}"
         )
         raise TableError(message)
-    keys = KeyStore()
     summaries = []
-    for name in CONTRACTS:
-        (quarantine / f"{name}.parquet").unlink(missing_ok=True)
-        if name in sources:
-            summaries.append(
-                _validate_table(name, sources[name], keys, quarantine, (today, progress))
-            )
-        else:
-            summaries.append(TableSummary(name, None, 0, ()))
+    with closing(KeyStore()) as keys:
+        for name in CONTRACTS:
+            (quarantine / f"{name}.parquet").unlink(missing_ok=True)
+            if name in sources:
+                told = (today, progress)
+                summaries.append(_validate_table(name, sources[name], keys, quarantine, told))
+            else:
+                summaries.append(TableSummary(name, None, 0, ()))
     return summaries
 
 
@@ -231,7 +231,7 @@ def _csv_chunks(path: Path) -> Iterator[arrow.Table]:
 
 def _database(url: str) -> dict[str, _Source]:
     try:
-        engine = sqlalchemy.create_engine(url)
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
         there = set(sqlalchemy.inspect(engine).get_table_names())
     except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
         message = f"cannot read the database {url}: {error}"
