@@ -23,7 +23,7 @@ from riskengine.risk.diagnostics import (
     unit_tweedie_deviance,
 )
 from riskengine.risk.fit import HeldOut, cross_fit, held_out_mean
-from riskengine.risk.glm import held_out_glm
+from riskengine.risk.glm import held_out_average, held_out_glm
 from riskengine.risk.spec import Kind, ModelSpec, read_spec
 from riskengine.sources.rand_hie import read_study, tables_from_study
 from riskengine.training import check_plan_paid, complete_experience
@@ -52,10 +52,7 @@ def measure(spec: ModelSpec, table: arrow.Table, columns: str) -> Measured:
     mean = held_out_mean(held_out, table)
     rows = [part.rows for part in held_out]
     glm = held_out_glm(spec, table, rows)
-    flat = np.empty(len(outcome))
-    for test in rows:
-        train = np.setdiff1d(np.arange(len(outcome)), test)
-        flat[test] = np.average(outcome[train], weights=exposure[train])
+    flat = held_out_average(outcome, exposure, rows)
     unit = deviance_of(spec)
     scores = [np.average(unit(outcome, m), weights=exposure) for m in (flat, glm, mean)]
     gain = bootstrap_mean(

@@ -39,7 +39,7 @@ from riskengine.risk.diagnostics import (
     unit_tweedie_deviance,
 )
 from riskengine.risk.fit import Fit, HeldOut, cross_fit, fit, held_out_mean
-from riskengine.risk.glm import held_out_glm
+from riskengine.risk.glm import held_out_average, held_out_glm
 from riskengine.risk.spec import ModelSpec, read_spec
 from riskengine.service.contracts import quote_response, recommendation_response
 from riskengine.settings import Settings
@@ -100,7 +100,8 @@ def run_demo(settings: Settings, out: Path, stage: Say) -> Demonstration:
     model = trained.fit.model
     release = assemble_release(model, learn_utilisation(model, experience), "study")
     stage("logging the run and registering the release with MLflow")
-    version = _register(settings, trained, release)
+    sections = _model_sections(trained, release)
+    version = _register(settings, trained, release, sections)
     stage("pricing one member and ranking the plans")
     book, answers = _book_and_member(tables, experience, release, out / "portfolio.parquet")
     columns = answers_to_columns(release.questions, answers)
@@ -109,7 +110,7 @@ def run_demo(settings: Settings, out: Path, stage: Say) -> Demonstration:
     stage(f"repricing the book of {book.num_rows:,} policies")
     dislocation = reprice_file(release, out / "portfolio.parquet", out, AS_OF)
     sections = [
-        *_model_sections(trained, release),
+        *sections,
         *quote_sections(release, answers, quoted, plan=2),
         recommendation_section(ranked),
         _book_section(out, dislocation),
@@ -131,10 +132,7 @@ def _train(spec: ModelSpec, experience: arrow.Table, stage: Say) -> _Trained:
     glm = held_out_glm(spec, experience, folds)
     weight = experience["exposure"].to_numpy()
     outcome = experience["medical_spend"].to_numpy() / weight
-    flat = np.empty(len(outcome))
-    for rows in folds:
-        train = np.setdiff1d(np.arange(len(outcome)), rows)
-        flat[rows] = np.average(outcome[train], weights=weight[train])
+    flat = held_out_average(outcome, weight, folds)
     power = spec.model.power
     gain = unit_tweedie_deviance(outcome, glm, power) - unit_tweedie_deviance(outcome, mean, power)
     members = experience["member_id"].to_numpy()
@@ -162,7 +160,9 @@ def _model_sections(trained: _Trained, release: Release) -> list[Section]:
     ]
 
 
-def _register(settings: Settings, trained: _Trained, release: Release) -> int:
+def _register(
+    settings: Settings, trained: _Trained, release: Release, sections: list[Section]
+) -> int:
     compared = trained.compared
     actual, weight, power = compared.actual, compared.exposure, compared.power
     metrics = {"rounds": float(trained.fit.rounds)}
@@ -171,10 +171,8 @@ def _register(settings: Settings, trained: _Trained, release: Release) -> int:
         metrics[f"{name}.actual_over_expected"] = actual_over_expected(actual, expected, weight)
         if name != MEAN:
             metrics[f"{name}.gini"] = gini(actual, expected, weight)
-    charts = {
-        "lift": (lift_section(compared).chart or {})["en"],
-        "lorenz": (comparison_section(compared).chart or {})["en"],
-    }
+    comparison, lift = (section.chart or {} for section in sections[:2])
+    charts = {"lorenz": comparison["en"], "lift": lift["en"]}
     features = list(trained.fit.model.spec.features.names)
     rows = trained.experience.select(features).slice(0, 5).to_pandas()
     log_training(settings, trained.fit, metrics, charts, rows)

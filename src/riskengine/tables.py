@@ -40,6 +40,16 @@ def _rule(name: str) -> Callable[[Rule], Rule]:
     return cast("Callable[[Rule], Rule]", pa.dataframe_check(name=name))
 
 
+def _in_order(first: str, then: str) -> Any:
+    """The rule that the date `then` is not before the date `first`."""
+
+    @_rule(f"{then} is not before {first}")
+    def dates_in_order(cls: type[Contract], frame: pd.DataFrame) -> pd.Series:  # noqa: ARG001
+        return frame[then] >= frame[first]
+
+    return dates_in_order
+
+
 class Members(Contract):
     """One row a member: what does not change while the member is with us."""
 
@@ -61,9 +71,7 @@ class Members(Contract):
     )
     known_on: pa.dtypes.Date = _column("获知日期", "Known on")
 
-    @_rule("known_on is not before birth_date")
-    def born_first(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
-        return frame["known_on"] >= frame["birth_date"]
+    born_first = _in_order("birth_date", "known_on")
 
 
 class Policies(Contract):
@@ -84,9 +92,7 @@ class Policies(Contract):
     exposure: float = _column("风险暴露", "Exposure", "years", gt=0, le=1)
     known_on: pa.dtypes.Date = _column("获知日期", "Known on")
 
-    @_rule("end_date is not before start_date")
-    def dates_in_order(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
-        return frame["end_date"] >= frame["start_date"]
+    dates_in_order = _in_order("start_date", "end_date")
 
 
 class Claims(Contract):
@@ -104,9 +110,7 @@ class Claims(Contract):
     hospital_days: float = _column("住院天数", "Days in hospital", "days", nullable=True)
     reversal_of: str = _column("冲销的赔案", "Claim line taken back", nullable=True)
 
-    @_rule("reported_on is not before service_date")
-    def dates_in_order(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
-        return frame["reported_on"] >= frame["service_date"]
+    dates_in_order = _in_order("service_date", "reported_on")
 
     @_rule("amounts, visits and days are negative in reversals only")
     def negative_only_in_reversals(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
@@ -124,9 +128,7 @@ class Diagnoses(Contract):
     diagnosed_on: pa.dtypes.Date = _column("诊断日期", "Diagnosed on")
     known_on: pa.dtypes.Date = _column("获知日期", "Known on")
 
-    @_rule("known_on is not before diagnosed_on")
-    def dates_in_order(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
-        return frame["known_on"] >= frame["diagnosed_on"]
+    dates_in_order = _in_order("diagnosed_on", "known_on")
 
 
 class Measurements(Contract):
@@ -138,9 +140,7 @@ class Measurements(Contract):
     measured_on: pa.dtypes.Date = _column("测量日期", "Measured on")
     known_on: pa.dtypes.Date = _column("获知日期", "Known on")
 
-    @_rule("known_on is not before measured_on")
-    def dates_in_order(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
-        return frame["known_on"] >= frame["measured_on"]
+    dates_in_order = _in_order("measured_on", "known_on")
 
 
 class Events(Contract):
@@ -154,9 +154,7 @@ class Events(Contract):
     occurred_on: pa.dtypes.Date = _column("发生日期", "Occurred on")
     known_on: pa.dtypes.Date = _column("获知日期", "Known on")
 
-    @_rule("known_on is not before occurred_on")
-    def dates_in_order(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
-        return frame["known_on"] >= frame["occurred_on"]
+    dates_in_order = _in_order("occurred_on", "known_on")
 
 
 class Offers(Contract):
@@ -174,9 +172,7 @@ class Offers(Contract):
     shown_on: pa.dtypes.Date = _column("展示日期", "Shown on")
     known_on: pa.dtypes.Date = _column("获知日期", "Known on")
 
-    @_rule("known_on is not before shown_on")
-    def dates_in_order(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
-        return frame["known_on"] >= frame["shown_on"]
+    dates_in_order = _in_order("shown_on", "known_on")
 
 
 CONTRACTS: dict[str, type[Contract]] = {
@@ -269,3 +265,25 @@ def _field(column: Any) -> dict[str, Any]:
         "unit": column.metadata["unit"],
         "constraints": constraints,
     }
+
+
+def is_number(kind: arrow.DataType) -> bool:
+    """Whether an Arrow type can hold a number; a column of nulls can."""
+    return bool(
+        arrow.types.is_floating(kind)
+        or arrow.types.is_integer(kind)
+        or arrow.types.is_decimal(kind)
+        or arrow.types.is_null(kind)
+    )
+
+
+def is_text(kind: arrow.DataType) -> bool:
+    """Whether an Arrow type can hold text, plain or dictionary-coded; a column of nulls can."""
+    if arrow.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(
+        arrow.types.is_string(kind)
+        or arrow.types.is_large_string(kind)
+        or arrow.types.is_string_view(kind)
+        or arrow.types.is_null(kind)
+    )

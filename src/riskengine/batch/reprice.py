@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 from riskengine.engine import reprice, unpriceable
 from riskengine.errors import RiskEngineError, TableError
 from riskengine.pricing.premium import CENT
-from riskengine.profiles.questions import is_number, is_text, table_to_columns
+from riskengine.profiles.questions import table_to_columns
 from riskengine.release import Release
+from riskengine.tables import is_number, is_text
 from riskengine.vocabulary import Columns
 
 CHUNK_ROWS = 50_000

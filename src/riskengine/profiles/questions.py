@@ -14,6 +14,7 @@ import pyarrow as arrow
 import pyarrow.compute as pc
 
 from riskengine.errors import AnswerError, Problem, TableError
+from riskengine.tables import is_number, is_text
 from riskengine.vocabulary import Answer, Columns, Frozen, Text
 
 
@@ -168,25 +169,3 @@ def _has_type(question: Question, value: Answer) -> bool:
 def _any_valid(question: Question) -> Answer:
     """A stand-in that passes the check, for a value already reported as a problem."""
     return question.minimum if question.kind == "number" else question.levels[0]
-
-
-def is_number(kind: arrow.DataType) -> bool:
-    """Whether an Arrow type can hold a number; a column of nulls can."""
-    return bool(
-        arrow.types.is_floating(kind)
-        or arrow.types.is_integer(kind)
-        or arrow.types.is_decimal(kind)
-        or arrow.types.is_null(kind)
-    )
-
-
-def is_text(kind: arrow.DataType) -> bool:
-    """Whether an Arrow type can hold text, plain or dictionary-coded; a column of nulls can."""
-    if arrow.types.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(
-        arrow.types.is_string(kind)
-        or arrow.types.is_large_string(kind)
-        or arrow.types.is_string_view(kind)
-        or arrow.types.is_null(kind)
-    )

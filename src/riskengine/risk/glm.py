@@ -1,4 +1,4 @@
-"""The yardstick: a GLM with splines, fitted to the same rows as the trees.
+"""The yardsticks: a GLM with splines and the mean, learnt from the same rows as the trees.
 
 Numbers enter as cubic splines with five knots, categories as indicators; a missing number takes
 the training mean and an indicator of its own. Ridge penalty as small as keeps the fit stable.
@@ -36,6 +36,17 @@ def held_out_glm(spec: ModelSpec, table: arrow.Table, folds: list[IntArray]) -> 
             frame[train], outcome[train], generalizedlinearregressor__sample_weight=weight[train]
         )
         result[rows] = glm.predict(frame[rows])
+    return result
+
+
+def held_out_average(
+    outcome: FloatArray, exposure: FloatArray, folds: list[IntArray]
+) -> FloatArray:
+    """The other yardstick: for each row (n,) the mean outcome of all rows outside its fold."""
+    result = np.empty(len(outcome))
+    for rows in folds:
+        train = np.setdiff1d(np.arange(len(outcome)), rows)
+        result[rows] = np.average(outcome[train], weights=exposure[train])
     return result
 
 

@@ -26,6 +26,7 @@ from riskengine.tables import (
     PRIMARY_KEYS,
     Tables,
 )
+from riskengine.vocabulary import BoolArray
 
 Reasons = dict[int, list[str]]
 CHUNK_ROWS = 200_000
@@ -75,14 +76,10 @@ class KeyStore:
 
     def stage(self, name: str, first_row: int, chunk: arrow.Table, bad: Iterable[int]) -> None:
         """Note the keys and date of one chunk; `bad` rows are broken already."""
-        columns = _key_columns(name)
-        rows = arrow.array(range(first_row, first_row + chunk.num_rows), arrow.int64())
-        broken = set(bad)
-        flags = [row in broken for row in range(chunk.num_rows)] if broken else None
-        keys = chunk.select(columns).append_column("row", rows)
-        keys = keys.append_column(
-            "broken", arrow.array(flags) if flags else arrow.array([False] * chunk.num_rows)
-        )
+        rows = np.arange(first_row, first_row + chunk.num_rows)
+        broken = ~_without(chunk.num_rows, bad)
+        keys = chunk.select(_key_columns(name)).append_column("row", arrow.array(rows))
+        keys = keys.append_column("broken", arrow.array(broken))
         self.connection.register("chunk", keys)
         verb = "INSERT INTO" if first_row else "CREATE OR REPLACE TABLE"
         into = f"{verb} staged_{name}" + ("" if first_row else " AS")
@@ -212,8 +209,15 @@ def quarantine_rows(table: arrow.Table, reasons: Reasons) -> arrow.Table:
 
 
 def _split(name: str, table: arrow.Table, reasons: Reasons) -> CheckedTable:
-    keep = arrow.array([row not in reasons for row in range(table.num_rows)], arrow.bool_())
+    keep = arrow.array(_without(table.num_rows, reasons))
     return CheckedTable(name, table.filter(keep), quarantine_rows(table, reasons))
+
+
+def _without(size: int, rows: Iterable[int]) -> BoolArray:
+    """True for each of `size` rows but those named."""
+    keep = np.ones(size, dtype=bool)
+    keep[list(rows)] = False
+    return keep
 
 
 def _stop_when_too_bad(checked: CheckedTable, max_bad_share: float) -> None:

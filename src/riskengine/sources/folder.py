@@ -27,7 +27,7 @@ from riskengine.sources.check import (
     broken_rules,
     quarantine_rows,
 )
-from riskengine.tables import CONTRACTS, HAPPENED, OPTIONAL
+from riskengine.tables import CONTRACTS, HAPPENED, OPTIONAL, is_text
 
 Progress = Callable[[str, int], None]
 
@@ -147,7 +147,7 @@ def _convert(values: arrow.Array, kind: arrow.DataType) -> arrow.Array:
         values = values.dictionary_decode()
     if arrow.types.is_null(values.type) or values.type == kind:
         return values.cast(kind)
-    if _is_text(values.type):
+    if is_text(values.type):
         return values.cast(kind) if kind == arrow.string() else _parse(values, kind)
     if kind == arrow.string():
         # Identifiers kept as whole numbers are text to us; other types are not.
@@ -280,11 +280,3 @@ def _empty(name: str) -> arrow.Table:
 
 def _arrow_type(dtype: str) -> arrow.DataType:
     return {"float64": arrow.float64(), "date": arrow.date32()}.get(dtype, arrow.string())
-
-
-def _is_text(kind: arrow.DataType) -> bool:
-    return bool(
-        arrow.types.is_string(kind)
-        or arrow.types.is_large_string(kind)
-        or arrow.types.is_string_view(kind)
-    )
