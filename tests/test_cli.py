@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from riskengine import cli
+from riskengine.cli.app import console
 from riskengine.registry import load_registered
 from riskengine.service.app import create_app
 from riskengine.settings import Settings
@@ -36,7 +37,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
     def run(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["riskengine", *arguments])
-        monkeypatch.setattr(cli, "console", cli.Console(width=200))
+        monkeypatch.setattr(console, "width", 200)
         code = 0
         try:
             cli.main()

@@ -18,8 +18,9 @@ from riskengine.vocabulary import Currency, EventKind, Measure, SelfRatedHealth,
 
 Tables: TypeAlias = dict[str, arrow.Table]
 Rule = TypeVar("Rule", bound=Callable[..., Any])
-ICD10 = r"^[A-TV-Z][0-9][0-9A-Z](\.?[0-9A-Z]{1,4})?$"
-"""Form of an ICD-10 code, with or without the dot; U codes (provisional) are not for claims."""
+ICD10 = r"^[A-Z][0-9][0-9A-Z](\.?[0-9A-Z]{1,4}|\.[0-9x]{3}(x[0-9]{3})?)?$"
+"""Form of an ICD-10 code: of the WHO or ICD-10-CM, with or without the dot, or of China's national
+clinical edition, such as `E11.900x001`."""
 
 
 class Contract(pa.DataFrameModel):  # type: ignore[misc]
@@ -136,7 +137,7 @@ class Measurements(Contract):
 
     member_id: str = _column("成员编号", "Member")
     measure: str = _column("测量项目", "Measure", isin=[measure.value for measure in Measure])
-    value: float = _column("测量值", "Value", "as the measure")
+    value: float = _column("测量值", "Value", "as the measure", ge=-1e7, le=1e7)
     measured_on: pa.dtypes.Date = _column("测量日期", "Measured on")
     known_on: pa.dtypes.Date = _column("获知日期", "Known on")
 

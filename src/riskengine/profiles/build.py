@@ -1,10 +1,10 @@
 """Point-in-time profiles: one row for each (member_id, as_of) of a spine.
 
-The rule of time lives here, once: a fact counts when it happened strictly before `as_of` and was
-known by `as_of`. Features are Ibis expressions over the facts that pass; joins to the spine are
-equality joins and "latest" is decided by the data, so that another engine gives the same rows.
+`profile_expression` is the one definition, for any engine Ibis speaks to; `build_profiles` runs it
+on tables in memory. Which facts count is `riskengine.profiles.facts`.
 """
 
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
@@ -12,41 +12,36 @@ import ibis
 import pyarrow as arrow
 
 from riskengine.errors import TableError, UnknownNameError
-from riskengine.profiles.features import FEATURES, Facts, Feature, exact_sum
+from riskengine.profiles.facts import KEYS, known_facts
+from riskengine.profiles.feature import Facts, Feature, in_units, millionths
+from riskengine.profiles.features import FEATURES
 from riskengine.tables import Tables
 from riskengine.vocabulary import Service
 
-KEYS = ["member_id", "as_of"]
+_COVERED_DAYS = tuple(feature for feature in FEATURES if feature.name.startswith("covered_days_"))
 
 
 def build_profiles(
-    tables: Tables, spine: arrow.Table, features: tuple[Feature, ...] = FEATURES
+    tables: Tables, spine: arrow.Table, features: Sequence[Feature] = FEATURES
 ) -> arrow.Table:
     """Profiles of the spine's members at the spine's dates, one row each, in key order.
 
-    `spine` has `member_id` and `as_of` (date32) and no row twice. A member without a fact of some
-    kind keeps its row, with nulls: no known claim is not a claim of 0. Raises
-    `TableError` for a spine with duplicates and `UnknownNameError` for a member the tables do not
-    have.
+    `spine` has `member_id` and `as_of` (date32) and no row twice. Numbers are float64, levels
+    text. Nothing known of some kind is null, but where we would know of it (a covered member
+    without claims) it is 0. Raises `TableError` for a spine with duplicates and
+    `UnknownNameError` for a member the tables do not have. `.to_pandas()` of the result gives a
+    data frame; `profile_expression` leaves the query to be run elsewhere.
     """
     spine = spine.select(KEYS)
     if spine.group_by(KEYS).aggregate([]).num_rows != spine.num_rows:
         message = "the spine names a (member_id, as_of) pair twice; make its rows distinct"
         raise TableError(message)
-    keys = ibis.memtable(spine)
-    by_facts = {
-        facts: [feature for feature in features if feature.facts is facts] for facts in Facts
-    }
-    parts = [
-        _member_part(tables, keys, by_facts[Facts.MEMBER]),
-        _claims_part(tables, keys, by_facts[Facts.CLAIMS]),
-        _measurements_part(tables, keys, by_facts[Facts.MEASUREMENTS]),
-    ]
-    joined = reduce(
-        lambda left, right: left.left_join(right, KEYS).drop("member_id_right", "as_of_right"),
-        parts,
+    expression = profile_expression(
+        {name: ibis.memtable(table) for name, table in tables.items()},
+        ibis.memtable(spine),
+        features,
     )
-    profiles = joined.select(*KEYS, *[f.name for f in features]).order_by(KEYS).to_pyarrow()
+    profiles = expression.order_by(KEYS).to_pyarrow()
     if profiles.num_rows != spine.num_rows:
         unknown = set(spine["member_id"].to_pylist()) - set(profiles["member_id"].to_pylist())
         message = f"{len(unknown)} members of the spine are not in members: {min(unknown)}, ..."
@@ -54,7 +49,45 @@ def build_profiles(
     return profiles
 
 
-def build_experience(tables: Tables) -> arrow.Table:
+def profile_expression(
+    tables: dict[str, Any], spine: Any, features: Sequence[Feature] = FEATURES
+) -> Any:
+    """The query that builds profiles: an Ibis table over Ibis tables of one engine.
+
+    `tables` are those of `riskengine.tables.CONTRACTS` by name; one of the optional tables that
+    is not there leaves its features null. Rows of the spine whose member is not in `members` do
+    not come back. The rows have no order. An engine short of memory may run `profile_parts` one
+    by one and `join_parts` over ranges of members.
+    """
+    return join_parts(profile_parts(tables, spine, features), features)
+
+
+def profile_parts(
+    tables: dict[str, Any], spine: Any, features: Sequence[Feature] = FEATURES
+) -> dict[Facts, Any]:
+    """One query for each kind of fact there is, with the columns that need it, by `KEYS`."""
+    keys = spine.select(*KEYS)
+    parts = {Facts.MEMBER: _member_part(tables, keys, features)}
+    for kind in Facts:
+        of_kind = {f.name: f.expression for f in _needed(features) if f.facts is kind}
+        if kind is not Facts.MEMBER and of_kind and kind.value in tables:
+            facts = known_facts(kind, tables, keys)
+            columns = {name: _as_result(make(facts)) for name, make in of_kind.items()}
+            parts[kind] = facts.group_by(KEYS).aggregate(**columns)
+    return parts
+
+
+def join_parts(parts: dict[Facts, Any], features: Sequence[Feature] = FEATURES) -> Any:
+    """The parts side by side: one row for each row of the members' part."""
+    row = reduce(
+        lambda left, right: left.left_join(right, KEYS).drop("member_id_right", "as_of_right"),
+        parts.values(),
+    )
+    row = row.mutate(**{f.name: _finished(row, f, parts) for f in _COVERED_DAYS})
+    return row.select(*KEYS, **{f.name: _finished(row, f, parts) for f in features})
+
+
+def build_experience(tables: Tables, features: Sequence[Feature] = FEATURES) -> arrow.Table:
     """Policies with what they cost: `medical_spend` (allowed amount) and `visits` (outpatient).
 
     One row a policy with its cover, exposure and `as_of` = first day of cover, joined to the
@@ -63,8 +96,10 @@ def build_experience(tables: Tables) -> arrow.Table:
     policies = ibis.memtable(tables["policies"])
     claims = ibis.memtable(tables["claims"])
     outcomes = claims.group_by("policy_id").aggregate(
-        medical_spend=exact_sum(claims.allowed_amount),
-        visits=exact_sum(claims.visit_count, claims.service == Service.OUTPATIENT.value),
+        medical_spend=in_units(millionths(claims.allowed_amount).sum()),
+        visits=in_units(
+            millionths(claims.visit_count).sum(where=claims.service == Service.OUTPATIENT.value)
+        ),
     )
     exposed = policies.left_join(outcomes, "policy_id").drop("policy_id_right")
     exposed = exposed.mutate(
@@ -72,32 +107,37 @@ def build_experience(tables: Tables) -> arrow.Table:
         medical_spend=ibis.coalesce(exposed.medical_spend, 0.0),
         visits=ibis.coalesce(exposed.visits, 0.0),
     )
-    profiles = build_profiles(tables, exposed.select(KEYS).distinct().to_pyarrow())
+    profiles = build_profiles(tables, exposed.select(KEYS).distinct().to_pyarrow(), features)
     joined = exposed.inner_join(ibis.memtable(profiles), KEYS)
     return joined.order_by("policy_id").to_pyarrow()
 
 
-def _member_part(tables: Tables, keys: Any, features: list[Feature]) -> Any:
-    rows = keys.inner_join(ibis.memtable(tables["members"]), "member_id")
+def _needed(features: Sequence[Feature]) -> list[Feature]:
+    """The features and the days of cover, which say where no fact means 0."""
+    named = {feature.name for feature in features}
+    return [*features, *(f for f in _COVERED_DAYS if f.name not in named)]
+
+
+def _member_part(tables: dict[str, Any], keys: Any, features: Sequence[Feature]) -> Any:
+    rows = keys.inner_join(tables["members"], "member_id")
     known = rows.known_on <= rows.as_of
     columns = {}
     for feature in features:
-        value = feature.expression(rows)
-        columns[feature.name] = ibis.ifelse(known, value, ibis.null(value.type()))
-    return rows.select(*KEYS, **columns)
+        if feature.facts is Facts.MEMBER:
+            value = _as_result(feature.expression(rows))
+            columns[feature.name] = ibis.ifelse(known, value, ibis.null(value.type()))
+    return rows.select(*KEYS, member_known=known, **columns)
 
 
-def _claims_part(tables: Tables, keys: Any, features: list[Feature]) -> Any:
-    rows = keys.inner_join(ibis.memtable(tables["claims"]), "member_id")
-    facts = rows.filter(rows.service_date < rows.as_of, rows.reported_on <= rows.as_of)
-    facts = facts.mutate(days_before=facts.as_of.epoch_days() - facts.service_date.epoch_days())
-    return facts.group_by(KEYS).aggregate(**{f.name: f.expression(facts) for f in features})
+def _as_result(value: Any) -> Any:
+    return value if value.type().is_string() else value.cast("float64")
 
 
-def _measurements_part(tables: Tables, keys: Any, features: list[Feature]) -> Any:
-    rows = keys.inner_join(ibis.memtable(tables["measurements"]), "member_id")
-    facts = rows.filter(rows.measured_on < rows.as_of, rows.known_on <= rows.as_of)
-    latest = facts.group_by([*KEYS, "measure"]).aggregate(latest_on=facts.measured_on.max())
-    facts = facts.inner_join(latest, [*KEYS, "measure"])
-    facts = facts.filter(facts.measured_on == facts.latest_on)
-    return facts.group_by(KEYS).aggregate(**{f.name: f.expression(facts) for f in features})
+def _finished(row: Any, feature: Feature, parts: dict[Facts, Any]) -> Any:
+    """A feature of the joined row: null where its table is absent, 0 where nothing means none."""
+    if feature.facts not in parts:
+        return ibis.null("float64")
+    value = row[feature.name]
+    if feature.zero_when is None:
+        return value
+    return ibis.ifelse(feature.zero_when(row), ibis.coalesce(value, 0.0), value)

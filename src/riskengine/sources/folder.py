@@ -12,6 +12,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as arrow
 import pyarrow.compute as pc
@@ -52,14 +53,33 @@ class _Source:
     chunks: Callable[[], Iterator[arrow.Table]]
 
 
+@dataclass(frozen=True)
+class _Targets:
+    """Where the two parts of a table go: bad rows always, accepted rows if `accepted` is given."""
+
+    quarantine: Path
+    accepted: Path | None
+
+    def clear(self, name: str) -> None:
+        for folder in (self.quarantine, self.accepted):
+            if folder:
+                (folder / f"{name}.parquet").unlink(missing_ok=True)
+
+
 def validate(
-    source: str, quarantine: Path, today: date, progress: Progress = lambda _name, _rows: None
+    source: str,
+    quarantine: Path,
+    today: date,
+    progress: Progress = lambda _name, _rows: None,
+    accepted: Path | None = None,
 ) -> list[TableSummary]:
     """Check every table of `source`, a folder or a database URL, against its contract.
 
     Bad rows go to `quarantine/<table>.parquet` with the reason; a table without bad rows leaves no
-    file. Facts later than `today` are bad. `progress` is told the table and its rows done. Raises
-    `TableError` when a table that must be there is missing or lacks a column.
+    file. The other rows go to the folder `accepted`, if given, as Parquet in the contracts' own
+    types. Facts later than `today` are bad. `progress` is told the table and its rows done. Raises
+    `TableError` when a table that must be there is missing or lacks a column, and when `accepted`
+    is the source itself.
     """
     sources = _database(source) if "://" in source else _folder(Path(source))
     missing = [name for name in CONTRACTS if name not in sources and name not in OPTIONAL]
@@ -69,20 +89,24 @@ def validate(
             f" each of {', '.join(CONTRACTS)}"
         )
         raise TableError(message)
+    if accepted and "://" not in source and accepted.resolve() == Path(source).resolve():
+        message = f"accepted rows would overwrite their source {source}; give another folder"
+        raise TableError(message)
+    targets = _Targets(quarantine, accepted)
     summaries = []
     with closing(KeyStore()) as keys:
         for name in CONTRACTS:
-            (quarantine / f"{name}.parquet").unlink(missing_ok=True)
+            targets.clear(name)
             if name in sources:
                 told = (today, progress)
-                summaries.append(_validate_table(name, sources[name], keys, quarantine, told))
+                summaries.append(_validate_table(name, sources[name], keys, targets, told))
             else:
                 summaries.append(TableSummary(name, None, 0, ()))
     return summaries
 
 
 def _validate_table(
-    name: str, source: _Source, keys: KeyStore, quarantine: Path, told: tuple[date, Progress]
+    name: str, source: _Source, keys: KeyStore, targets: _Targets, told: tuple[date, Progress]
 ) -> TableSummary:
     today, progress = told
     reasons: Reasons = {}
@@ -105,8 +129,11 @@ def _validate_table(
         keys.stage(name, 0, _empty(name), ())
         keys.settle(name)
     if reasons:
-        quarantine.mkdir(parents=True, exist_ok=True)
-        _write_quarantine(source, reasons, quarantine / f"{name}.parquet")
+        targets.quarantine.mkdir(parents=True, exist_ok=True)
+        _write_quarantine(source, reasons, targets.quarantine / f"{name}.parquet")
+    if targets.accepted:
+        targets.accepted.mkdir(parents=True, exist_ok=True)
+        _write_accepted(name, source, reasons, targets.accepted / f"{name}.parquet")
     counts = pd.Series([_kind(r) for said in reasons.values() for r in said]).value_counts()
     common = tuple((str(kind), int(count)) for kind, count in counts.head(5).items())
     return TableSummary(name, rows_in, len(reasons), common)
@@ -128,7 +155,10 @@ def conform(name: str, chunk: arrow.Table) -> tuple[arrow.Table, Reasons]:
         values = chunk[column].combine_chunks()
         kind = _arrow_type(str(contract.dtype))
         converted = _convert(values, kind)
-        lost = pc.and_(pc.is_valid(values), pc.is_null(converted))
+        given = pc.is_valid(values)
+        if arrow.types.is_floating(values.type):
+            given = pc.and_(given, pc.invert(pc.is_nan(values)))
+        lost = pc.and_(pc.fill_null(given, fill_value=False), pc.is_null(converted))
         for row in pc.indices_nonzero(lost).to_pylist():
             said = f"{column}={values[row].as_py()!r}: not a {_WORDS[kind]}"
             reasons.setdefault(row, []).append(said)
@@ -142,11 +172,11 @@ _DATE = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
 
 
 def _convert(values: arrow.Array, kind: arrow.DataType) -> arrow.Array:
-    """Values as `kind`, null where that would change or lose something."""
+    """Values as `kind`, null where that would change or lose something; NaN is missing."""
     if arrow.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if arrow.types.is_null(values.type) or values.type == kind:
-        return values.cast(kind)
+        return _without_nan(values.cast(kind)) if kind == arrow.float64() else values.cast(kind)
     if is_text(values.type):
         return values.cast(kind) if kind == arrow.string() else _parse(values, kind)
     if kind == arrow.string():
@@ -155,7 +185,7 @@ def _convert(values: arrow.Array, kind: arrow.DataType) -> arrow.Array:
             return values.cast(kind)
     elif kind == arrow.float64():
         if arrow.types.is_integer(values.type) or arrow.types.is_floating(values.type):
-            return values.cast(kind, safe=False)
+            return _without_nan(values.cast(kind, safe=False))
         if arrow.types.is_decimal(values.type) or arrow.types.is_boolean(values.type):
             return values.cast(kind)
     elif arrow.types.is_timestamp(values.type):
@@ -163,6 +193,10 @@ def _convert(values: arrow.Array, kind: arrow.DataType) -> arrow.Array:
         midnight = pc.equal(days.cast(arrow.timestamp("us")), values.cast(arrow.timestamp("us")))
         return pc.if_else(midnight, days, arrow.scalar(None, arrow.date32()))
     return arrow.nulls(len(values), kind)
+
+
+def _without_nan(values: arrow.Array) -> arrow.Array:
+    return pc.if_else(pc.is_nan(values), arrow.scalar(None, values.type), values)
 
 
 def _parse(values: arrow.Array, kind: arrow.DataType) -> arrow.Array:
@@ -259,6 +293,17 @@ def _write_quarantine(source: _Source, reasons: Reasons, path: Path) -> None:
         first = last
     if writer:
         writer.close()
+
+
+def _write_accepted(name: str, source: _Source, reasons: Reasons, path: Path) -> None:
+    """A second pass over the table, for the rows without a reason, in the contract's types."""
+    bad = np.array(sorted(reasons), dtype=np.int64)
+    first = 0
+    with pq.ParquetWriter(path, _empty(name).schema, compression="zstd") as writer:
+        for chunk in source.chunks():
+            rows = np.arange(first, first + chunk.num_rows)
+            writer.write_table(conform(name, chunk)[0].filter(~np.isin(rows, bad)))
+            first += chunk.num_rows
 
 
 def _later_than(table: arrow.Table, column: str, today: date) -> list[int]:

@@ -1,0 +1,64 @@
+"""What all commands share: the application, its console, common options, how mistakes end."""
+
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from riskengine.errors import RiskEngineError
+
+app = typer.Typer(
+    name="riskengine",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Risk pricing and recommendation for health insurers. Start with `riskengine demo`.",
+)
+console = Console()
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for the results; made if needed.")]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="First day of cover; today if left out."),
+]
+Alias = Annotated[
+    str | None,
+    typer.Option("--release", help="Alias of a registered release; RISKENGINE_ALIAS if left out."),
+]
+
+
+def run() -> None:
+    """Run the command line; expected errors end in one line on stderr and exit code 2."""
+    try:
+        app()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"RISKENGINE_{str(f['loc'][0]).upper()}: {f['msg']}" for f in error.errors()
+        )
+        stop(f"settings that cannot be used: {faults}")
+    except (RiskEngineError, OSError) as error:
+        stop(str(error))
+
+
+def stop(message: str) -> None:
+    Console(stderr=True).print(f"error: {message}", soft_wrap=True, markup=False, highlight=False)
+    sys.exit(2)
+
+
+def day(as_of: datetime | None) -> date:
+    return as_of.date() if as_of else datetime.now().astimezone().date()
+
+
+def progress_bars() -> Progress:
+    return Progress(
+        TextColumn("{task.description:<58}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )

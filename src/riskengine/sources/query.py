@@ -1,0 +1,109 @@
+"""The tables of a folder as queries of an engine: DuckDB here, PySpark on a cluster.
+
+Only Parquet in the contracts' own types is read; `riskengine validate SOURCE --out FOLDER` makes
+such a folder of any source, and its rows are the ones that keep the contracts.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import ibis
+
+from riskengine.errors import InputError, TableError
+from riskengine.tables import CONTRACTS, OPTIONAL
+
+_TYPES = {"float64": "float64", "date": "date"}
+
+
+class Engine(StrEnum):
+    """Where profiles are built."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
+@contextmanager
+def connect(engine: Engine, memory_limit: str = "") -> Iterator[Any]:
+    """A connection to `engine`, closed at the end.
+
+    DuckDB uses at most `memory_limit`, such as "700MB" (its own default if empty), and spills the
+    rest to a temporary folder. Spark is the session there is, or a new one by the usual
+    configuration (`SPARK_CONF_DIR`, `spark-submit`), local if nothing else is said. Raises
+    `InputError` when Spark or Java is not there.
+    """
+    if engine is Engine.SPARK:
+        yield _spark()
+        return
+    with TemporaryDirectory(prefix="riskengine-") as spill:
+        limit = {"memory_limit": memory_limit} if memory_limit else {}
+        # Rows are ordered by their keys in the end; keeping the order of files costs memory.
+        connection = ibis.duckdb.connect(
+            temp_directory=spill, preserve_insertion_order=False, **limit
+        )
+        try:
+            yield connection
+        finally:
+            connection.disconnect()
+
+
+def _spark() -> Any:
+    try:
+        from pyspark.errors import PySparkException
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        message = "PySpark comes with the extra `spark`: pip install 'riskengine[spark]'"
+        raise InputError(message) from error
+    builder = SparkSession.builder.appName("riskengine").config("spark.sql.session.timeZone", "UTC")
+    try:
+        session = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
+    except PySparkException as error:
+        message = "Spark needs Java 17: on Debian `apt-get install openjdk-17-jre-headless`"
+        raise InputError(message) from error
+    return ibis.pyspark.connect(session)
+
+
+def open_folder(connection: Any, folder: Path) -> dict[str, Any]:
+    """The tables of `folder` (NAME.parquet, a file or a folder of files) as Ibis tables.
+
+    Raises `TableError` when a table that must be there is missing, or naming all columns that are
+    absent or of another type than their contract's.
+    """
+    paths = {name: folder / f"{name}.parquet" for name in CONTRACTS}
+    missing = [n for n, path in paths.items() if not path.exists() and n not in OPTIONAL]
+    if missing:
+        message = (
+            f"{folder} has no {', '.join(f'{name}.parquet' for name in missing)};"
+            " `riskengine validate SOURCE --out FOLDER` writes the tables of a source as Parquet"
+        )
+        raise TableError(message)
+    tables = {
+        name: connection.read_parquet(str(path.resolve()))
+        for name, path in paths.items()
+        if path.exists()
+    }
+    wrong = [fault for name, table in tables.items() for fault in _misfits(name, table)]
+    if wrong:
+        message = (
+            f"{folder} breaks the contracts: {'; '.join(wrong)};"
+            " `riskengine validate SOURCE --out FOLDER` writes tables of the right types"
+        )
+        raise TableError(message)
+    return {
+        name: table.select(*CONTRACTS[name].to_schema().columns) for name, table in tables.items()
+    }
+
+
+def _misfits(name: str, table: Any) -> list[str]:
+    there = table.schema()
+    wrong = []
+    for column, contract in CONTRACTS[name].to_schema().columns.items():
+        kind = _TYPES.get(str(contract.dtype), "string")
+        if column not in there:
+            wrong.append(f"{name}.{column} is missing")
+        elif str(there[column]).lstrip("!") != kind:
+            wrong.append(f"{name}.{column} is {there[column]}, not {kind}")
+    return wrong
