@@ -6,7 +6,9 @@
     │   ├── TableError        a table: missing column, wrong type, too many bad rows
     │   └── SpecError         a model spec, product file or rate book
     ├── UnknownNameError      a plan, factor, level or date that is not there
-    └── ReleaseError          a release that is missing, changed or cannot be used
+    │   └── UnknownMemberError    a member of whom nothing is stored
+    ├── ReleaseError          a release that is missing, changed or cannot be used
+    └── StoreError            a database that cannot be reached or used
 
 A message says what is wrong, which value, and what to do. The HTTP status of each class is mapped
 in `service`, its exit code in `cli`; nothing here knows of either.
@@ -57,5 +59,13 @@ class UnknownNameError(RiskEngineError):
     """A plan, factor, level or date that is not there; it never stands for 1.0 or 0."""
 
 
+class UnknownMemberError(UnknownNameError):
+    """A member of whom nothing is stored."""
+
+
 class ReleaseError(RiskEngineError):
     """A release that is missing, has been changed, or cannot be used."""
+
+
+class StoreError(RiskEngineError):
+    """A database that cannot be reached or used."""

@@ -16,6 +16,8 @@ class Settings(BaseSettings):
     experiment: str = "riskengine"
     registered_name: str = "riskengine"
     alias: str = "champion"
+    store: str = "sqlite:///riskengine.db"
+    memory_limit: str = ""
     models: str = "models"
     host: str = "127.0.0.1"
     port: int = 8000

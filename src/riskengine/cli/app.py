@@ -26,6 +26,7 @@ AsOf = Annotated[
     datetime | None,
     typer.Option("--as-of", formats=["%Y-%m-%d"], help="First day of cover; today if left out."),
 ]
+Market = Annotated[str, typer.Option(help="Market whose shipped catalogue is used.")]
 Alias = Annotated[
     str | None,
     typer.Option("--release", help="Alias of a registered release; RISKENGINE_ALIAS if left out."),

@@ -1,4 +1,4 @@
-"""Commands that look at tables: validate and schemas."""
+"""Commands about tables: validate, simulate, schemas."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from riskengine.cli.app import app, console, day, progress_bars
+from riskengine.cli.app import Market, Out, app, console, day, progress_bars
 from riskengine.errors import InputError
 from riskengine.tables import CONTRACTS, table_schema
+from riskengine.vocabulary import Currency
 
 
 @app.command()
@@ -62,6 +63,47 @@ def validate(
     if too_bad:
         console.print(f"More than {max_bad} of the rows are bad in: {', '.join(too_bad)}")
         raise typer.Exit(1)
+
+
+@app.command()
+def simulate(
+    members: Annotated[int, typer.Option(min=1, help="How many members.")],
+    out: Out,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal files.")] = 1,
+    market: Market = "study",
+) -> None:
+    """Write the tables of a synthetic insurer, and the truth behind them apart.
+
+    No member is a real person. Three years of members, policies on the plans of the market, claims,
+    diagnoses, measurements, events and offers; truth.parquet holds what they only show through.
+    """
+    from riskengine.products.load import read_catalogue, shipped
+    from riskengine.sources.synthetic.assumptions import PlanDesign
+    from riskengine.sources.synthetic.simulate import simulate as write_synthetic
+
+    catalogue = read_catalogue(shipped(market))
+    plans = [
+        PlanDesign(
+            plan.plan,
+            plan.benefit.deductible,
+            plan.benefit.coinsurance,
+            float("inf")
+            if plan.benefit.out_of_pocket_maximum is None
+            else plan.benefit.out_of_pocket_maximum,
+        )
+        for plan in catalogue.plans
+    ]
+    with progress_bars() as progress:
+        bar = progress.add_task("drawing synthetic members", total=members)
+        made = write_synthetic(
+            members,
+            seed,
+            out,
+            (plans, Currency(catalogue.currency)),
+            lambda done: progress.update(bar, completed=done),
+        )
+    for name, rows in made.rows.items():
+        console.print(f"  {out / f'{name}.parquet'}: {rows:,} synthetic rows", soft_wrap=True)
 
 
 @app.command()

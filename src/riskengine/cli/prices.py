@@ -67,10 +67,12 @@ def serve(
 
     from riskengine.registry import load_registered
     from riskengine.service.app import create_app
+    from riskengine.store import ProfileStore
 
     settings = Settings()
-    application = create_app(lambda: load_registered(settings))
-    uvicorn.run(application, host=host or settings.host, port=port or settings.port)
+    with ProfileStore(settings.store) as store:
+        application = create_app(lambda: load_registered(settings), store=store)
+        uvicorn.run(application, host=host or settings.host, port=port or settings.port)
 
 
 @app.command()

@@ -135,6 +135,16 @@ def intent_features(plans: Sequence[str]) -> tuple[Feature, ...]:
     return tuple(_intent(plan) for plan in plans)
 
 
+def plan_of_intent(name: str) -> str:
+    """The plan that an intent feature of this name is about; empty for any other name."""
+    head, tail = "page_views_", f"_{INTENT_DAYS}d"
+    return name.removeprefix(head).removesuffix(tail) if _has_plan(name, head, tail) else ""
+
+
+def _has_plan(name: str, head: str, tail: str) -> bool:
+    return name.startswith(head) and name.endswith(tail) and len(name) > len(head) + len(tail)
+
+
 def _intent(plan: str) -> Feature:
     return Feature(
         number(

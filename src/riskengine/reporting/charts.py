@@ -70,7 +70,7 @@ def lift_chart(actual: FloatArray, expected: FloatArray, exposure: FloatArray) -
         axes.grid(axis="x", visible=False)
         axes.legend(frameon=False)
 
-    return _render(draw)
+    return render(draw)
 
 
 def lorenz_chart(
@@ -104,7 +104,7 @@ def lorenz_chart(
         axes.set_ylabel(say(Text(zh="实际费用累计占比", en="share of actual cost")))
         axes.legend(frameon=False)
 
-    return _render(draw)
+    return render(draw)
 
 
 def dislocation_chart(change: FloatArray) -> dict[str, str]:
@@ -129,7 +129,7 @@ def dislocation_chart(change: FloatArray) -> dict[str, str]:
         axes.set_ylabel(say(Text(zh="保单数", en="policies")))
         axes.grid(axis="x", visible=False)
 
-    return _render(draw)
+    return render(draw)
 
 
 def waterfall_chart(chain: PremiumChain, names: Mapping[str, Text], row: int = 0) -> dict[str, str]:
@@ -154,12 +154,12 @@ def waterfall_chart(chain: PremiumChain, names: Mapping[str, Text], row: int = 0
         axes.set_ylabel(say(A_YEAR))
         axes.grid(axis="x", visible=False)
 
-    return _render(draw, width=9.0)
+    return render(draw, width=9.0)
 
 
 def plans_chart(items: Sequence[Worth]) -> dict[str, str]:
     """For each ranked plan: what it costs the member a year, expected and in a bad year."""
-    return _render(lambda axes, say: _draw_plans(axes, say, items), width=9.0)
+    return render(lambda axes, say: _draw_plans(axes, say, items), width=9.0)
 
 
 def _draw_plans(axes: Any, say: Callable[[Text], str], items: Sequence[Worth]) -> None:
@@ -224,10 +224,10 @@ def relativity_chart(labels: Sequence[Text], relativities: Sequence[float]) -> d
         axes.set_xlabel(say(Text(zh="系数（乘以基准费用）", en="relativity on the base cost")))
         axes.grid(axis="y", visible=False)
 
-    return _render(draw, height=4.6)
+    return render(draw, height=4.6)
 
 
-def _render(draw: Drawing, width: float = 7.2, height: float = 3.6) -> dict[str, str]:
+def render(draw: Drawing, width: float = 7.2, height: float = 3.6) -> dict[str, str]:
     """The drawing as an SVG element, by language."""
     return {language: _svg(draw, language, width, height) for language in ("en", "zh")}
 

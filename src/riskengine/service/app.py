@@ -31,6 +31,14 @@ from riskengine.service.contracts import (
     quote_response,
     recommendation_response,
 )
+from riskengine.service.members import (
+    Known,
+    ProfileResponse,
+    known_of,
+    profile_response,
+    read_profile,
+)
+from riskengine.store import ProfileStore
 
 logger = logging.getLogger(__name__)
 
@@ -75,17 +83,27 @@ class Holder:
         return self._release
 
 
+_NO_MEMBER: dict[int | str, dict[str, Any]] = {
+    404: {"model": problems.ProblemDetails, "description": "No profile of this member"},
+}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     422: {"model": problems.ProblemDetails, "description": "Values that cannot be used"},
-    503: {"model": problems.ProblemDetails, "description": "No release is loaded"},
+    503: {
+        "model": problems.ProblemDetails,
+        "description": "No release is loaded, or the store is away",
+    },
 }
 
 
 def create_app(
     source: Callable[[], Release],
     today: Callable[[], date] = lambda: datetime.now().astimezone().date(),
+    store: ProfileStore | None = None,
 ) -> FastAPI:
-    """The application; `source` loads the release at start-up, `today` dates undated requests."""
+    """The application; `source` loads the release at start-up, `today` dates undated requests.
+
+    `store` holds the profiles of members that requests may name; it is closed by who made it.
+    """
     holder = Holder()
 
     @asynccontextmanager
@@ -101,7 +119,8 @@ def create_app(
     )
     problems.install(app)
     _add_probes(app, holder)
-    _add_prices(app, holder, today)
+    _add_prices(app, holder, today, store)
+    _add_members(app, store)
     return app
 
 
@@ -122,24 +141,45 @@ def _add_probes(app: FastAPI, holder: Holder) -> None:
         return JSONResponse(body.model_dump(), 200 if holder.ready else 503)
 
 
-def _add_prices(app: FastAPI, holder: Holder, today: Callable[[], date]) -> None:
-    @app.post("/v1/quotes", tags=["prices"], responses=_PROBLEMS)
+def _add_prices(
+    app: FastAPI, holder: Holder, today: Callable[[], date], store: ProfileStore | None
+) -> None:
+    @app.post("/v1/quotes", tags=["prices"], responses=_PROBLEMS | _NO_MEMBER)
     async def quotes(request: MemberRequest) -> QuoteResponse:
         """Price plans for one member, with every step and relativity."""
-        release = holder.release
-        columns = answers_to_columns(release.questions, request.answers)
-        result = quote(release, columns, request.as_of or today(), request.plans)
-        return quote_response(str(uuid4()), release, request.answers, result)
+        release, as_of = holder.release, request.as_of or today()
+        known = await known_of(store, release, request, as_of)
+        columns = answers_to_columns(release.questions, known.answers)
+        result = quote(release, columns, as_of, request.plans)
+        response = quote_response(str(uuid4()), release, known.answers, result)
+        return response.model_copy(update=_source(known))
 
-    @app.post("/v1/recommendations", tags=["prices"], responses=_PROBLEMS)
+    @app.post("/v1/recommendations", tags=["prices"], responses=_PROBLEMS | _NO_MEMBER)
     async def recommendations(request: MemberRequest) -> RecommendationResponse:
         """Rank plans for one member, with reasons in Chinese and English."""
         release, as_of = holder.release, request.as_of or today()
-        columns = answers_to_columns(release.questions, request.answers)
+        known = await known_of(store, release, request, as_of)
+        columns = answers_to_columns(release.questions, known.answers)
         result = recommend(release, columns, as_of, request.plans)
-        return recommendation_response(str(uuid4()), release, as_of, result)
+        response = recommendation_response(str(uuid4()), release, as_of, result)
+        return response.model_copy(update=_source(known))
 
     @app.get("/v1/products", tags=["products"], responses={503: _PROBLEMS[503]})
     async def products() -> ProductsResponse:
         """The plans with their texts, and the questions a quote can use."""
         return products_response(holder.release)
+
+
+def _add_members(app: FastAPI, store: ProfileStore | None) -> None:
+    @app.get(
+        "/v1/members/{member_id}/profile",
+        tags=["members"],
+        responses={**_NO_MEMBER, 503: _PROBLEMS[503]},
+    )
+    async def profile(member_id: str) -> ProfileResponse:
+        """The latest published profile of a member, with titles in both languages."""
+        return profile_response(await read_profile(store, member_id))
+
+
+def _source(known: Known) -> dict[str, Any]:
+    return {"member_id": known.member_id, "profile_as_of": known.profile_as_of}

@@ -44,16 +44,26 @@ class Message(BaseModel):
 
 
 class MemberRequest(Message):
-    """Answers of one member. Questions left out are priced as unknown and listed in the answer."""
+    """What is known of one member: answers, a stored profile by `member_id`, or both.
+
+    Answers win over what is stored; an answer of null says that it is not known. Questions left
+    without a value are priced as unknown and listed in the response.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"answers": EXAMPLE_ANSWERS, "as_of": "2026-01-01", "plans": []}]
+            "examples": [
+                {"answers": EXAMPLE_ANSWERS, "as_of": "2026-01-01", "plans": []},
+            ]
         }
     )
 
+    member_id: str | None = Field(
+        default=None, description="A member whose profile was published to the serving store."
+    )
     answers: dict[str, Annotated[Answer, Field(union_mode="smart")]] = Field(
-        description="Values by question name; GET /v1/products lists the questions."
+        default_factory=dict,
+        description="Values by question name; GET /v1/products lists the questions.",
     )
     as_of: IsoDate | None = Field(
         default=None, description="First day of cover; today if left out."
@@ -103,9 +113,13 @@ class OfferMessage(Message):
 
 
 class QuoteResponse(Message):
+    """`profile_as_of` is the date of the stored profile that was used, if one was."""
+
     quote_id: str
     release: str
     as_of: date
+    member_id: str | None = None
+    profile_as_of: date | None = None
     currency: str
     missing_answers: tuple[str, ...]
     offers: tuple[OfferMessage, ...]
@@ -140,9 +154,13 @@ class NotOffered(Message):
 
 
 class RecommendationResponse(Message):
+    """`profile_as_of` is the date of the stored profile that was used, if one was."""
+
     decision_id: str
     release: str
     as_of: date
+    member_id: str | None = None
+    profile_as_of: date | None = None
     currency: str
     missing_answers: tuple[str, ...]
     items: tuple[RecommendationItem, ...]

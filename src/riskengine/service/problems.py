@@ -10,7 +10,13 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from riskengine.errors import AnswerError, ReleaseError, RiskEngineError
+from riskengine.errors import (
+    AnswerError,
+    ReleaseError,
+    RiskEngineError,
+    StoreError,
+    UnknownMemberError,
+)
 
 
 class ProblemItem(BaseModel):
@@ -40,7 +46,9 @@ def install(app: FastAPI) -> None:
 
 
 async def _engine_error(_: Request, error: Exception) -> Response:
-    if isinstance(error, ReleaseError):
+    if isinstance(error, UnknownMemberError):
+        return _respond(HTTPStatus.NOT_FOUND, str(error))
+    if isinstance(error, ReleaseError | StoreError):
         return _respond(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
     if isinstance(error, AnswerError):
         items = [

@@ -1,0 +1,267 @@
+"""The report on profiles: what is known of how many, how it is spread, how it has moved.
+
+Columns are read one at a time, so that a book of any size fits in memory.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as arrow
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from riskengine.errors import TableError
+from riskengine.profiles.drift import SHIFTED, STABLE, population_stability_index
+from riskengine.profiles.feature import FAMILY_TITLES, Family, Feature
+from riskengine.reporting.charts import ACTUAL, EXPECTED, QUIET, render
+from riskengine.reporting.report import Section, Table
+from riskengine.vocabulary import AnyArray, FloatArray, Text
+
+_BINS = 24
+_PER_ROW = 3
+
+
+@dataclass(frozen=True)
+class FeatureSummary:
+    """One feature at the last date: share known, spread, and PSI against the first date.
+
+    `quantiles` are the 5th, 50th and 95th percentile of known numbers; `counts` by bin (numbers,
+    cut at the 1st and 99th percentile, `edges`) or by level (`labels`). `drift` is NaN with one
+    date only.
+    """
+
+    feature: Feature
+    known: float
+    drift: float
+    quantiles: tuple[float, float, float] | None
+    counts: FloatArray
+    edges: FloatArray | None
+    labels: tuple[Text, ...]
+
+
+def summarise(path: Path, features: Sequence[Feature]) -> tuple[list[date], list[FeatureSummary]]:
+    """The dates of a file of profiles, in order, and a summary of each feature.
+
+    Raises `TableError` when the file has no rows or lacks a feature.
+    """
+    with pq.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        absent = [f.name for f in features if f.name not in names]
+        if absent or "as_of" not in names or not file.metadata.num_rows:
+            message = f"{path} holds no profiles to report on; it lacks {absent or 'rows or as_of'}"
+            raise TableError(message)
+        as_of = file.read(columns=["as_of"])["as_of"].combine_chunks()
+        dates = sorted(pc.unique(as_of).to_pylist())
+        first, last = (
+            np.asarray(pc.equal(as_of, arrow.scalar(day, arrow.date32())))
+            for day in (dates[0], dates[-1])
+        )
+        found = []
+        for feature in features:
+            column = file.read(columns=[feature.name])[feature.name].combine_chunks()
+            values = _values(feature, column)
+            before = values[first] if len(dates) > 1 else values[:0]
+            found.append(_summary(feature, before, values[last]))
+    return dates, found
+
+
+def profile_sections(
+    dates: Sequence[date], summaries: Sequence[FeatureSummary], completion: arrow.Table | None
+) -> list[Section]:
+    """The parts of the report: an overview, drift, run-out, and one section a family."""
+    sections = [_overview(summaries)]
+    if len(dates) > 1:
+        sections.append(_drift(dates, summaries))
+    if completion is not None:
+        sections.append(_run_out(completion))
+    for family in Family:
+        of_family = [s for s in summaries if s.feature.family is family]
+        if of_family:
+            sections.append(_family(family, of_family))
+    return sections
+
+
+def _values(feature: Feature, column: arrow.Array) -> AnyArray:
+    if feature.question.kind == "level":
+        levels: AnyArray = column.to_numpy(zero_copy_only=False).astype(object)
+        return levels
+    numbers: AnyArray = column.cast(arrow.float64()).to_numpy(zero_copy_only=False)
+    return numbers
+
+
+def _summary(feature: Feature, before: AnyArray, after: AnyArray) -> FeatureSummary:
+    drift = population_stability_index(before, after)
+    if after.dtype == object:
+        question = feature.question
+        there = [level for level in after if level is not None]
+        names, counts = np.unique(np.array(there, dtype=str), return_counts=True)
+        order = sorted(
+            range(len(names)),
+            key=lambda k: question.levels.index(names[k]) if names[k] in question.levels else k,
+        )
+        labels = tuple(question.titled(str(names[k])) for k in order)
+        share = len(there) / max(len(after), 1)
+        by_level = counts[order].astype(np.float64)
+        return FeatureSummary(feature, share, drift, None, by_level, None, labels)
+    known = after[~np.isnan(after)]
+    share = len(known) / max(len(after), 1)
+    if not len(known):
+        return FeatureSummary(feature, share, drift, None, np.zeros(0), None, ())
+    low, *middle, high = np.quantile(known, [0.01, 0.05, 0.5, 0.95, 0.99])
+    edges = _edges(known, float(low), float(high))
+    counts = np.histogram(np.clip(known, edges[0], edges[-1]), edges)[0].astype(np.float64)
+    return FeatureSummary(feature, share, drift, (*map(float, middle),), counts, edges, ())  # type: ignore[arg-type]
+
+
+def _edges(known: FloatArray, low: float, high: float) -> FloatArray:
+    """Bins of equal width; whole numbers of few values get a bin each."""
+    values = np.unique(np.clip(known[:100_000], low, high))
+    if len(values) <= _BINS and np.all(values == np.round(values)):
+        return np.arange(low - 0.5, high + 1)
+    return np.linspace(low, high if high > low else low + 1, _BINS + 1)
+
+
+def _overview(summaries: Sequence[FeatureSummary]) -> Section:
+    rows: list[tuple[Text | str, ...]] = []
+    for family in Family:
+        of_family = [s for s in summaries if s.feature.family is family]
+        if not of_family:
+            continue
+        known = np.array([s.known for s in of_family])
+        sensitive = sum(s.feature.question.sensitive for s in of_family)
+        rows.append(
+            (
+                FAMILY_TITLES[family],
+                str(len(of_family)),
+                f"{known.mean():.0%}",
+                f"{known.min():.0%}",
+                str(sensitive),
+            )
+        )
+    never = [s.feature.question.title for s in summaries if s.known == 0]
+    words = Text(
+        zh=f"共{len(summaries)}个特征。从未有值的特征：{'、'.join(t.zh for t in never) or '无'}。",
+        en=f"{len(summaries)} features. Never known: {', '.join(t.en for t in never) or 'none'}.",
+    )
+    headings = (
+        Text(zh="类别", en="family"),
+        Text(zh="特征数", en="features"),
+        Text(zh="平均有值率", en="known on average"),
+        Text(zh="最低有值率", en="known at least"),
+        Text(zh="敏感特征", en="sensitive"),
+    )
+    return Section(Text(zh="覆盖情况", en="What is known"), words, Table(headings, tuple(rows)))
+
+
+def _drift(dates: Sequence[date], summaries: Sequence[FeatureSummary]) -> Section:
+    moved = sorted(summaries, key=lambda s: -s.drift)
+    shown = moved[:15]
+    shifted = sum(s.drift > SHIFTED for s in summaries)
+    words = Text(
+        zh=f"从{dates[0]}到{dates[-1]}的群体稳定性指数（PSI），按前者的十分位计算，缺失单独成组。"
+        f"{shifted}个特征超过{SHIFTED:g}；低于{STABLE:g}通常视为稳定。图中为变化最大的15个。",
+        en=f"Population stability index from {dates[0]} to {dates[-1]}, over deciles of the first,"
+        f" missing values as a bin of their own. {shifted} features are above {SHIFTED:g}; below"
+        f" {STABLE:g} is usually read as stable. The chart shows the 15 that moved most.",
+    )
+
+    def draw(axes: Any, say: Any) -> None:
+        place = np.arange(len(shown))[::-1]
+        colors = [
+            ACTUAL if s.drift > SHIFTED else EXPECTED if s.drift > STABLE else QUIET for s in shown
+        ]
+        axes.barh(place, [s.drift for s in shown], 0.7, color=colors)
+        axes.set_yticks(place, [say(s.feature.question.title) for s in shown])
+        axes.axvline(STABLE, color="black", linewidth=0.8, linestyle=":")
+        axes.axvline(SHIFTED, color="black", linewidth=0.8, linestyle="--")
+        axes.set_xlabel("PSI")
+        axes.grid(axis="y", visible=False)
+
+    return Section(
+        Text(zh="两个日期之间的变化", en="Drift between two dates"),
+        words,
+        chart=render(draw, height=4.8),
+    )
+
+
+def _run_out(completion: arrow.Table) -> Section:
+    lag = completion["development_month"].to_numpy()
+    factor = completion["completion_factor"].to_numpy()
+    shown = factor[:6]
+    words = Text(
+        zh="按就诊月份与报案月份的链梯法：就诊当月末已知的费用占最终费用的"
+        f"{factor[0]:.0%}，其后各月为{'、'.join(f'{f:.1%}' for f in shown[1:])}。"
+        "因此最近30天与90天窗口的费用偏低；特征不做放大，模型也在同样的视角下训练。",
+        en="Chain ladder by month of service and month of report: by the end of the month of"
+        f" service {factor[0]:.0%} of the ultimate amount is known, after that"
+        f" {', '.join(f'{f:.1%}' for f in shown[1:])}. So the windows of 30 and 90 days hold less"
+        " than was spent; features are not scaled up, and models learn on the same view.",
+    )
+
+    def draw(axes: Any, say: Any) -> None:
+        last = min(len(lag), 12)
+        axes.plot(lag[:last], factor[:last], marker="o", color=EXPECTED)
+        axes.set_ylim(0, 1.05)
+        axes.set_xticks(lag[:last])
+        axes.set_xlabel(
+            say(Text(zh="发展月（1为就诊当月）", en="development month, 1 is the month of service"))
+        )
+        axes.set_ylabel(say(Text(zh="完成因子", en="completion factor")))
+
+    return Section(Text(zh="赔付延迟", en="Run-out of claims"), words, chart=render(draw))
+
+
+def _family(family: Family, summaries: Sequence[FeatureSummary]) -> Section:
+    drifts = any(not np.isnan(s.drift) for s in summaries)
+    headings = [
+        Text(zh="特征", en="feature"),
+        Text(zh="单位", en="unit"),
+        Text(zh="有值", en="known"),
+        Text(zh="5%", en="5 %"),
+        Text(zh="中位数", en="median"),
+        Text(zh="95%", en="95 %"),
+    ]
+    if drifts:
+        headings.append(Text(zh="PSI", en="PSI"))
+    rows = []
+    for summary in summaries:
+        question = summary.feature.question
+        middle = summary.quantiles
+        told = [question.titled(q).en for q in middle] if middle else ["", "", ""]
+        row: list[Text | str] = [question.title, question.unit, f"{summary.known:.0%}", *told]
+        rows.append((*row, f"{summary.drift:.3f}") if drifts else tuple(row))
+    charted = [s for s in summaries if len(s.counts) > 1]
+    chart = None
+    if charted:
+        lines = -(-len(charted) // _PER_ROW)
+        chart = render(lambda axes, say: _small(axes, say, charted), height=1.5 * lines + 0.3)
+    words = Text(
+        zh="取值分布见下图，每格一个特征，在1%与99%分位处截断。",
+        en="The spread of values follows, one panel a feature, cut at the 1st and 99th percentile.",
+    )
+    return Section(FAMILY_TITLES[family], words, Table(tuple(headings), tuple(rows)), chart)
+
+
+def _small(axes: Any, say: Any, summaries: Sequence[FeatureSummary]) -> None:
+    """One small histogram a feature, in a grid."""
+    figure = axes.figure
+    axes.remove()
+    lines = -(-len(summaries) // _PER_ROW)
+    grid = np.atleast_1d(figure.subplots(lines, _PER_ROW)).ravel()
+    for one, summary in zip(grid, summaries, strict=False):
+        if summary.edges is None:
+            place = np.arange(len(summary.counts))
+            one.bar(place, summary.counts, 0.8, color=EXPECTED)
+            one.set_xticks(place, [say(label) for label in summary.labels])
+        else:
+            one.stairs(summary.counts, summary.edges, fill=True, color=EXPECTED)
+        one.set_title(say(summary.feature.question.title), fontsize=8)
+        one.set_yticks([])
+        one.tick_params(labelsize=7)
+        one.grid(visible=False)
+    for one in grid[len(summaries) :]:
+        one.remove()

@@ -1,0 +1,119 @@
+"""Members on the wire: their stored profiles, and what a request and a profile say together."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import date
+
+from riskengine.errors import InputError, StoreError, UnknownNameError
+from riskengine.profiles.feature import FAMILY_TITLES, Family, Purpose
+from riskengine.profiles.features import feature_named
+from riskengine.release import Release
+from riskengine.service.contracts import MemberRequest, Message
+from riskengine.store import ProfileStore, StoredProfile
+from riskengine.vocabulary import Answer, Text
+
+
+class FeatureMessage(Message):
+    """One known feature of a profile; `family` is null for one that this version does not know."""
+
+    name: str
+    title: Text
+    value: Answer
+    shown: Text
+    unit: str
+    family: Family | None
+    purpose: Purpose | None
+    sensitive: bool
+
+
+class FamilyMessage(Message):
+    family: Family
+    title: Text
+
+
+class ProfileResponse(Message):
+    """What is known of a member as of a date; what is not known is not in `features`."""
+
+    member_id: str
+    as_of: date
+    families: tuple[FamilyMessage, ...]
+    features: tuple[FeatureMessage, ...]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a quote is priced on: answers by question, and where they come from."""
+
+    answers: dict[str, Answer]
+    member_id: str | None = None
+    profile_as_of: date | None = None
+
+
+async def read_profile(store: ProfileStore | None, member_id: str) -> StoredProfile:
+    """The stored profile of a member, read off the event loop.
+
+    Raises `StoreError` when there is no store and `UnknownMemberError` for an unknown member.
+    """
+    if store is None:
+        message = "this service has no store of profiles: set RISKENGINE_STORE"
+        raise StoreError(message)
+    return await asyncio.to_thread(store.profile, member_id)
+
+
+async def known_of(
+    store: ProfileStore | None, release: Release, request: MemberRequest, as_of: date
+) -> Known:
+    """The answers of a request over those of the stored profile it names, if it names one.
+
+    Raises `InputError` when the profile is of a later date than the first day of cover.
+    """
+    if request.member_id is None:
+        return Known(request.answers)
+    profile = await read_profile(store, request.member_id)
+    if profile.as_of > as_of:
+        message = (
+            f"the stored profile of {profile.member_id!r} is as of {profile.as_of}, later than the"
+            f" first day of cover {as_of}: give a later day, or answers without member_id"
+        )
+        raise InputError(message)
+    asked = {question.name for question in release.questions}
+    stored = {name: value for name, value in profile.features.items() if name in asked}
+    return Known({**stored, **request.answers}, profile.member_id, profile.as_of)
+
+
+def profile_response(profile: StoredProfile) -> ProfileResponse:
+    """A stored profile as it travels."""
+    return ProfileResponse(
+        member_id=profile.member_id,
+        as_of=profile.as_of,
+        families=tuple(FamilyMessage(family=f, title=t) for f, t in FAMILY_TITLES.items()),
+        features=tuple(_feature(name, value) for name, value in profile.features.items()),
+    )
+
+
+def _feature(name: str, value: Answer) -> FeatureMessage:
+    try:
+        feature = feature_named(name)
+    except UnknownNameError:
+        plain = Text(zh=str(value), en=str(value))
+        return FeatureMessage(
+            name=name,
+            title=Text(zh=name, en=name),
+            value=value,
+            shown=plain,
+            unit="",
+            family=None,
+            purpose=None,
+            sensitive=True,
+        )
+    question = feature.question
+    return FeatureMessage(
+        name=name,
+        title=question.title,
+        value=value,
+        shown=question.titled(value),
+        unit=question.unit,
+        family=feature.family,
+        purpose=feature.purpose,
+        sensitive=question.sensitive,
+    )
