@@ -3,17 +3,26 @@
 from pathlib import Path
 
 import pyarrow as arrow
+import pyarrow.parquet as pq
 import pytest
 
 from riskengine.profiles.build import build_experience
 from riskengine.release import Release, load_release
 from riskengine.risk.spec import ModelSpec, read_spec
 from riskengine.sources.rand_hie import read_study, tables_from_study
-from riskengine.tables import Tables
+from riskengine.sources.synthetic.assumptions import PlanDesign
+from riskengine.sources.synthetic.simulate import simulate
+from riskengine.tables import CONTRACTS, Tables
 from riskengine.training import complete_experience
+from riskengine.vocabulary import Currency
 from tests.golden.rewrite import KEPT_RELEASE
 
 ROOT = Path(__file__).parent.parent
+PLANS = (
+    PlanDesign("free_care", 0, 0, 0),
+    PlanDesign("high_deductible", 200, 0.2, 1000),
+    PlanDesign("catastrophic", 1000, 0, float("inf")),
+)
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +34,19 @@ def release() -> Release:
 @pytest.fixture(scope="session")
 def tables() -> Tables:
     return tables_from_study(read_study())
+
+
+@pytest.fixture(scope="session")
+def insurer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tables of 400 synthetic members."""
+    folder = tmp_path_factory.mktemp("insurer")
+    simulate(400, 7, folder, (PLANS, Currency.USD))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def synthetic(insurer: Path) -> Tables:
+    return {name: pq.read_table(insurer / f"{name}.parquet") for name in CONTRACTS}
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +105,17 @@ def test_the_release_of_an_earlier_version_still_loads() -> None:
     kept = load_release(KEPT_RELEASE)
     assert kept.versions["riskengine"] == "0.1.0"
     assert kept.hash == json.loads((KEPT_RELEASE / "manifest.json").read_text())["hash"]
+
+
+def test_interest_shown_may_not_price(release: Release) -> None:
+    features = release.medical_spend.spec.features
+    watched = features.model_copy(update={"numeric": (*features.numeric, "page_views_90d")})
+    spec = release.medical_spend.spec.model_copy(update={"features": watched})
+    book = release.rate_book
+    permitted = book.model_copy(
+        update={"permitted_factors": (*book.permitted_factors, "page_views_90d")}
+    )
+    with pytest.raises(SpecError, match=r"reads page_views_90d, which may serve recommendation"):
+        rebuilt(
+            release, medical_spend=replace(release.medical_spend, spec=spec), rate_book=permitted
+        )

@@ -19,6 +19,7 @@ from riskengine.pricing.rating import check_order, check_permitted
 from riskengine.pricing.utilisation import InducedUtilisation
 from riskengine.products.product import Catalogue
 from riskengine.products.rate_book import Loadings, RateBook, dates_of, loadings_on
+from riskengine.profiles.feature import Purpose
 from riskengine.profiles.features import FEATURES
 from riskengine.profiles.questions import Question
 from riskengine.recommendation.policy import RankingPolicy
@@ -64,13 +65,20 @@ def build_release(
     check_permitted(medical_spend, rate_book)
     _check_numbers(rate_book, ranking_policy)
     features = medical_spend.spec.features
-    by_name = {feature.name: feature.question for feature in FEATURES}
+    by_name = {feature.name: feature for feature in FEATURES}
     asked = [name for name in features.names if name not in features.cover]
     unknown = [name for name in asked if name not in by_name]
     if unknown:
         message = f"model {medical_spend.spec.model.name} reads no known feature: {unknown}"
         raise SpecError(message)
-    questions = tuple(by_name[feature.name] for feature in FEATURES if feature.name in asked)
+    barred = [name for name in asked if not by_name[name].purpose.allows(Purpose.PRICING)]
+    if barred:
+        message = (
+            f"model {medical_spend.spec.model.name} reads {', '.join(barred)}, which may serve"
+            " recommendation but no price: train it without them"
+        )
+        raise SpecError(message)
+    questions = tuple(feature.question for feature in FEATURES if feature.name in asked)
     for day in dates_of(rate_book):
         check_order(medical_spend, utilisation, catalogue.plans, loadings_on(rate_book, day))
     _check_questions(medical_spend, questions)

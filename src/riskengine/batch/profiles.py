@@ -72,6 +72,7 @@ def write_profiles(
         if engine is Engine.DUCKDB:
             spine = connection.create_table("spine", spine, temp=True)
         _check_spine(connection, spine, tables)
+        _check_currency(connection, tables)
         if engine is Engine.SPARK:
             progress("building profiles on Spark")
             return _on_spark(connection, profile_expression(tables, spine, job.features), job.out)
@@ -111,6 +112,16 @@ def _check_spine(connection: Any, spine: Any, tables: dict[str, Any]) -> None:
         raise UnknownNameError(message)
 
 
+def _check_currency(connection: Any, tables: dict[str, Any]) -> None:
+    """Amounts are summed as they are: they must be of one currency."""
+    named = connection.to_pyarrow(tables["claims"].select("currency").distinct())["currency"]
+    if len(named) > 1:
+        message = (
+            f"claims are in {', '.join(sorted(named.to_pylist()))}: bring them to one currency"
+        )
+        raise TableError(message)
+
+
 def _on_duckdb(
     connection: Any, parts: dict[Facts, Any], job: ProfileJob, progress: Progress
 ) -> int:
@@ -141,7 +152,7 @@ def _ranges(connection: Any, members: Any) -> Sequence[tuple[str, str | None]]:
     ids = connection.to_pyarrow(members.select("member_id"))["member_id"].combine_chunks()
     ordered = ids.cast(arrow.string()).sort()
     starts = sorted({ordered[row].as_py() for row in range(0, len(ordered), JOINED_ROWS)})
-    return list(zip(starts, [*starts[1:], None], strict=True))
+    return list(zip(starts, [*starts[1:], None], strict=False))
 
 
 def _between(part: Any, first: str, end: str | None) -> Any:

@@ -17,7 +17,6 @@ from riskengine.sources.query import Engine
 group = typer.Typer(
     name="profiles",
     invoke_without_command=True,
-    help="Build point-in-time profiles; publish and report on them.",
 )
 app.add_typer(group)
 

@@ -140,4 +140,5 @@ def _finished(row: Any, feature: Feature, parts: dict[Facts, Any]) -> Any:
     value = row[feature.name]
     if feature.zero_when is None:
         return value
-    return ibis.ifelse(feature.zero_when(row), ibis.coalesce(value, 0.0), value)
+    # A count of nothing is 0 to the engine; where we would not have known, it is unknown.
+    return ibis.ifelse(feature.zero_when(row), ibis.coalesce(value, 0.0), value.nullif(0.0))

@@ -192,13 +192,10 @@ def _plain(code: str) -> str:
     return code.upper().replace(".", "")
 
 
-def _within(facts: Any, days: int) -> Any:
-    """The conditions diagnosed in the last `days`, as bits."""
-    return facts.conditions.bit_or(where=facts.days_before <= days)
-
-
-def _bit(bits: Any, position: int) -> Any:
-    return (bits >> position) & 1
+def _within(facts: Any, position: int, days: int) -> Any:
+    """Whether a condition was diagnosed in the last `days`; null where it never was."""
+    last = facts.days_before.min(where=(facts.conditions & (1 << position)) != 0)
+    return (last <= days).cast("int64")
 
 
 def _diagnosed(position: int, condition: Condition) -> Feature:
@@ -214,14 +211,14 @@ def _diagnosed(position: int, condition: Condition) -> Feature:
         Family.CONDITIONS,
         Facts.DIAGNOSES,
         Purpose.BOTH,
-        lambda facts: _bit(_within(facts, _LOOK_BACK), position),
+        lambda facts: _within(facts, position, _LOOK_BACK),
         covered_in(_LOOK_BACK),
     )
 
 
 def _condition_count(facts: Any, days: int) -> Any:
-    found = _within(facts, days)
-    return reduce(operator.add, (_bit(found, position) for position in range(len(CONDITIONS))))
+    found = (_within(facts, position, days) for position in range(len(CONDITIONS)))
+    return reduce(operator.add, (ibis.coalesce(one, 0) for one in found))
 
 
 def _over_all(

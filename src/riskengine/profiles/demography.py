@@ -53,7 +53,7 @@ DEMOGRAPHY: tuple[Feature, ...] = (
         number(
             "household_income",
             Text(zh="家庭年收入", en="Household income"),
-            "USD per year",
+            "currency per year",
             (0, 30000),
         ),
         lambda row: row.household_income,

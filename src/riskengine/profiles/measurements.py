@@ -1,7 +1,7 @@
 """Measured health: the last value of each measure, its age, and its slope over three years.
 
 On one day the larger value decides. A slope is the least-squares line through the values of the
-last 1,095 days, in units a year; it needs two values on two days.
+last 1,095 days, in units a year; it needs values about three months apart or more.
 """
 
 from typing import Any
@@ -65,7 +65,7 @@ _SLOPED = (
     Measure.SYSTOLIC_PRESSURE,
     Measure.TOTAL_CHOLESTEROL,
 )
-_SLOPE_DAYS = 1095
+_SLOPE_DAYS, _SLOPE_APART = 1095, 90
 _VALUES = 1 << 46
 """How many different values fit below one day: millionths of up to 3.5e7 either way."""
 
@@ -118,7 +118,11 @@ def _latest_value(facts: Any, where: Any) -> Any:
 
 
 def _slope_a_year(facts: Any, where: Any) -> Any:
-    """Least squares of value on time, (n Sxy - Sx Sy) / (n Sxx - Sx^2), with x in days before."""
+    """Least squares of value on time, (n Sxy - Sx Sy) / (n Sxx - Sx^2), with x in days before.
+
+    Null while the days' standard deviation is below that of two values 90 days apart: the noise
+    of two neighbouring values is no trend.
+    """
     days = facts.days_before
     n = facts.count(where=where).cast("float64")
     value = facts.value_millionths
@@ -126,7 +130,11 @@ def _slope_a_year(facts: Any, where: Any) -> Any:
     xx = (days * days).sum(where=where).cast("float64")
     xy = in_units((value * days).sum(where=where))
     spread = n * xx - x * x
-    return -365.25 * (n * xy - x * y) / ibis.ifelse(spread > 0, spread, ibis.null("float64"))
+    return (
+        -365.25
+        * (n * xy - x * y)
+        / ibis.ifelse(spread >= (_SLOPE_APART / 2 * n) ** 2, spread, None)
+    )
 
 
 HEALTH: tuple[Feature, ...] = (

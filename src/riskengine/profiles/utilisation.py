@@ -22,12 +22,12 @@ from riskengine.profiles.questions import Question
 from riskengine.vocabulary import Service, Text
 
 _SERVICES = {
-    Service.INPATIENT: Text(zh="住院", en="inpatient"),
-    Service.OUTPATIENT: Text(zh="门诊", en="outpatient"),
+    Service.INPATIENT: Text(zh="住院", en="inpatient care"),
+    Service.OUTPATIENT: Text(zh="门诊", en="outpatient care"),
     Service.DRUG: Text(zh="药品", en="drugs"),
     Service.SUPPLY: Text(zh="耗材", en="supplies"),
-    Service.EMERGENCY: Text(zh="急诊", en="emergency"),
-    Service.PREVENTIVE: Text(zh="预防", en="preventive"),
+    Service.EMERGENCY: Text(zh="急诊", en="emergency care"),
+    Service.PREVENTIVE: Text(zh="预防", en="preventive care"),
 }
 
 
@@ -51,7 +51,7 @@ def _in_window(days: int) -> tuple[Feature, ...]:
             number(
                 f"medical_spend_{days}d",
                 window_title("医疗费用", "Medical spend", days),
-                "USD",
+                "currency",
                 (0, 1e6),
             ),
             lambda facts: in_units(facts.allowed.sum(where=inside(facts))),
@@ -98,7 +98,7 @@ def _spend_on(service: Service, days: int = 365) -> Feature:
         number(
             f"{service.value}_spend_{days}d",
             window_title(f"{title.zh}费用", f"Spend on {title.en}", days),
-            "USD",
+            "currency",
             (0, 1e6),
         ),
         lambda facts: in_units(
@@ -113,7 +113,7 @@ def _count_of(service: Service, days: int) -> Feature:
     return _claims(
         number(
             f"{service.value}_claim_count_{days}d",
-            window_title(f"{title.zh}赔案明细数", f"Claim lines for {title.en} care", days),
+            window_title(f"{title.zh}赔案明细数", f"Claim lines for {title.en}", days),
             "claim lines",
             (0, 10000),
         ),
@@ -150,7 +150,7 @@ UTILISATION: tuple[Feature, ...] = (
         number(
             "medical_spend_366_730d",
             Text(zh="前一年（366至730天前）医疗费用", en="Medical spend, 366 to 730 days ago"),
-            "USD",
+            "currency",
             (0, 1e6),
         ),
         lambda facts: in_units(
@@ -162,7 +162,7 @@ UTILISATION: tuple[Feature, ...] = (
         number(
             "largest_claim_1095d",
             window_title("最大一笔费用", "Largest claim line", 1095),
-            "USD",
+            "currency",
             (0, 1e6),
         ),
         lambda facts: in_units(facts.allowed.max(where=facts.days_before <= 1095)),

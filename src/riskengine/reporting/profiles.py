@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as arrow
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from matplotlib.ticker import MaxNLocator
 
 from riskengine.errors import TableError
 from riskengine.profiles.drift import SHIFTED, STABLE, population_stability_index
@@ -23,6 +24,8 @@ from riskengine.vocabulary import AnyArray, FloatArray, Text
 
 _BINS = 24
 _PER_ROW = 3
+_WIDEST = 1.0
+"""PSI at which a bar of the chart stops; the number beside it goes on."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ def _summary(feature: Feature, before: AnyArray, after: AnyArray) -> FeatureSumm
     if not len(known):
         return FeatureSummary(feature, share, drift, None, np.zeros(0), None, ())
     low, *middle, high = np.quantile(known, [0.01, 0.05, 0.5, 0.95, 0.99])
+    if low == high:
+        low, high = known.min(), known.max()
     edges = _edges(known, float(low), float(high))
     counts = np.histogram(np.clip(known, edges[0], edges[-1]), edges)[0].astype(np.float64)
     return FeatureSummary(feature, share, drift, (*map(float, middle),), counts, edges, ())  # type: ignore[arg-type]
@@ -119,8 +124,8 @@ def _summary(feature: Feature, before: AnyArray, after: AnyArray) -> FeatureSumm
 
 def _edges(known: FloatArray, low: float, high: float) -> FloatArray:
     """Bins of equal width; whole numbers of few values get a bin each."""
-    values = np.unique(np.clip(known[:100_000], low, high))
-    if len(values) <= _BINS and np.all(values == np.round(values)):
+    whole = np.all(known == np.round(known)) and low == round(low)
+    if whole and high - low <= _BINS:
         return np.arange(low - 0.5, high + 1)
     return np.linspace(low, high if high > low else low + 1, _BINS + 1)
 
@@ -174,7 +179,9 @@ def _drift(dates: Sequence[date], summaries: Sequence[FeatureSummary]) -> Sectio
         colors = [
             ACTUAL if s.drift > SHIFTED else EXPECTED if s.drift > STABLE else QUIET for s in shown
         ]
-        axes.barh(place, [s.drift for s in shown], 0.7, color=colors)
+        axes.barh(place, [min(s.drift, _WIDEST) for s in shown], 0.7, color=colors)
+        for height, one in zip(place, shown, strict=True):
+            axes.text(min(one.drift, _WIDEST), height, f" {one.drift:.2f}", va="center", fontsize=8)
         axes.set_yticks(place, [say(s.feature.question.title) for s in shown])
         axes.axvline(STABLE, color="black", linewidth=0.8, linestyle=":")
         axes.axvline(SHIFTED, color="black", linewidth=0.8, linestyle="--")
@@ -259,6 +266,7 @@ def _small(axes: Any, say: Any, summaries: Sequence[FeatureSummary]) -> None:
             one.set_xticks(place, [say(label) for label in summary.labels])
         else:
             one.stairs(summary.counts, summary.edges, fill=True, color=EXPECTED)
+            one.xaxis.set_major_locator(MaxNLocator(5, integer=summary.edges[0] % 1 == 0.5))
         one.set_title(say(summary.feature.question.title), fontsize=8)
         one.set_yticks([])
         one.tick_params(labelsize=7)

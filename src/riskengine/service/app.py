@@ -172,7 +172,7 @@ def _add_prices(
 
 def _add_members(app: FastAPI, store: ProfileStore | None) -> None:
     @app.get(
-        "/v1/members/{member_id}/profile",
+        "/v1/members/{member_id:path}/profile",
         tags=["members"],
         responses={**_NO_MEMBER, 503: _PROBLEMS[503]},
     )

@@ -1,0 +1,155 @@
+"""Profiles of a folder of tables: on both engines, in ranges of members, and what is refused."""
+
+import os
+import shutil
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as arrow
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from riskengine.batch import profiles as batch
+from riskengine.batch.feast import write_feast_repository
+from riskengine.batch.profiles import ProfileJob, write_profile_report, write_profiles
+from riskengine.errors import InputError, TableError, UnknownNameError
+from riskengine.profiles.features import FEATURES, intent_features
+from riskengine.sources.query import Engine
+from tests.conftest import PLANS
+
+DATES = (date(2024, 7, 1), date(2026, 1, 1))
+needs_java = pytest.mark.skipif(
+    shutil.which("java") is None and "JAVA_HOME" not in os.environ,
+    reason="Spark needs Java 17: apt-get install openjdk-17-jre-headless",
+)
+
+
+@pytest.fixture(scope="module")
+def built(insurer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("built") / "profiles.parquet"
+    assert write_profiles(ProfileJob(insurer, out, DATES)) > 700
+    return out
+
+
+@needs_java
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_spark_builds_the_same_profiles(
+    insurer: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    from pyspark.sql import SparkSession
+
+    (
+        SparkSession.builder.master("local[2]")
+        .config("spark.sql.shuffle.partitions", "4")
+        .config("spark.ui.enabled", "false")
+        .getOrCreate()
+    )
+    rows = write_profiles(ProfileJob(insurer, tmp_path / "spark", DATES), Engine.SPARK)
+    order = [("member_id", "ascending"), ("as_of", "ascending")]
+    there = pq.read_table(tmp_path / "spark").sort_by(order)
+    here = pq.read_table(built)
+    assert rows == here.num_rows
+    assert there.column_names == here.column_names
+    for name in here.column_names:
+        left, right = here[name].combine_chunks(), there[name].combine_chunks()
+        assert left.null_count == right.null_count, name
+        if arrow.types.is_floating(left.type):
+            np.testing.assert_allclose(
+                left.to_numpy(False), right.to_numpy(False), rtol=1e-9, atol=1e-9, err_msg=name
+            )
+        else:
+            assert left.to_pylist() == right.to_pylist()
+    SparkSession.getActiveSession().stop()  # type: ignore[union-attr]
+
+
+def test_ranges_of_members_and_a_memory_limit_change_nothing(
+    insurer: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "JOINED_ROWS", 250)
+    write_profiles(ProfileJob(insurer, tmp_path / "p.parquet", DATES), memory_limit="300MB")
+    assert pq.read_table(tmp_path / "p.parquet").equals(pq.read_table(built))
+
+
+def test_rows_are_the_members_known_by_each_date(insurer: Path, built: Path) -> None:
+    members = pq.read_table(insurer / "members.parquet")
+    found = pq.read_table(built, columns=["member_id", "as_of"])
+    for day in DATES:
+        known = members.filter(pc.less_equal(members["known_on"], arrow.scalar(day)))
+        there = found.filter(pc.equal(found["as_of"], arrow.scalar(day)))
+        assert there["member_id"].to_pylist() == sorted(known["member_id"].to_pylist())
+
+
+def test_jobs_that_cannot_be_done_are_refused(insurer: Path, tmp_path: Path) -> None:
+    out = tmp_path / "p.parquet"
+
+    def spine(members: list[str]) -> Path:
+        days = arrow.array([DATES[0]] * len(members), arrow.date32())
+        pq.write_table(arrow.table({"member_id": members, "as_of": days}), tmp_path / "s.parquet")
+        return tmp_path / "s.parquet"
+
+    with pytest.raises(InputError, match="either dates"):
+        write_profiles(ProfileJob(insurer, out))
+    with pytest.raises(InputError, match="named twice: 2024-07-01"):
+        write_profiles(ProfileJob(insurer, out, (DATES[0], DATES[0])))
+    with pytest.raises(TableError, match="m1 as of 2024-07-01 twice"):
+        write_profiles(ProfileJob(insurer, out, spine=spine(["m1", "m1"])))
+    with pytest.raises(UnknownNameError, match=r"1 members .* nobody"):
+        write_profiles(ProfileJob(insurer, out, spine=spine(["m1", "nobody"])))
+    with pytest.raises(InputError, match=r"no member of .* is known by 1990-01-01"):
+        write_profiles(ProfileJob(insurer, out, (date(1990, 1, 1),)))
+    assert not out.exists()
+    with pytest.raises(TableError, match=r"no members.parquet, policies.parquet, claims.parquet"):
+        write_profiles(ProfileJob(tmp_path, out, DATES))
+
+
+def broken(insurer: Path, to: Path, name: str, table: arrow.Table) -> Path:
+    shutil.copytree(insurer, to)
+    pq.write_table(table, to / f"{name}.parquet")
+    return to
+
+
+def test_tables_of_other_types_or_currencies_are_refused(insurer: Path, tmp_path: Path) -> None:
+    members = pq.read_table(insurer / "members.parquet")
+    late = members.drop_columns(["sex"]).set_column(
+        1, "birth_date", members["birth_date"].cast(arrow.timestamp("us"))
+    )
+    with pytest.raises(TableError, match=r"birth_date is timestamp.*, not date; members.sex"):
+        write_profiles(
+            ProfileJob(broken(insurer, tmp_path / "a", "members", late), tmp_path / "p", DATES)
+        )
+    claims = pq.read_table(insurer / "claims.parquet")
+    mixed = arrow.array(["USD", "CNY"] + ["USD"] * (claims.num_rows - 2))
+    place = claims.column_names.index("currency")
+    claims = claims.set_column(place, "currency", mixed)
+    with pytest.raises(TableError, match="claims are in CNY, USD"):
+        write_profiles(
+            ProfileJob(broken(insurer, tmp_path / "b", "claims", claims), tmp_path / "p", DATES)
+        )
+
+
+def test_a_feast_repository_holds_every_profile(built: Path, tmp_path: Path) -> None:
+    write_feast_repository(built, tmp_path, FEATURES)
+    stored = pq.read_table(tmp_path / "profiles.parquet")
+    here = pq.read_table(built)
+    assert stored.num_rows == here.num_rows
+    assert stored["event_timestamp"].cast(arrow.date32()).to_pylist() == here["as_of"].to_pylist()
+    text = (tmp_path / "definitions.py").read_text(encoding="utf-8")
+    compile(text, "definitions.py", "exec")
+    assert text.count("Field(name=") == len(FEATURES)
+    assert 'Field(name="sex", dtype=String' in text
+    assert "type: duckdb" in (tmp_path / "feature_store.yaml").read_text(encoding="utf-8")
+
+
+def test_the_report_tells_drift_and_run_out(insurer: Path, tmp_path: Path) -> None:
+    features = (*FEATURES, *intent_features([plan.plan for plan in PLANS]))
+    write_profile_report(ProfileJob(insurer, tmp_path / "r.html", DATES, features=features))
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "104 features. Never known: Chronic disease index, Physical limitation." in page
+    assert "从2024-07-01到2026-01-01的群体稳定性指数" in page
+    assert "Run-out of claims" in page
+    assert page.count("<figure") == 2 * 9  # two languages: drift, run-out, seven families
+    write_profile_report(ProfileJob(insurer, tmp_path / "one.html", DATES[1:]))
+    assert "PSI" not in (tmp_path / "one.html").read_text(encoding="utf-8")
