@@ -13,7 +13,8 @@ import pytest
 
 from riskengine.batch import profiles as batch
 from riskengine.batch.feast import write_feast_repository
-from riskengine.batch.profiles import ProfileJob, write_profile_report, write_profiles
+from riskengine.batch.profile_report import write_profile_report
+from riskengine.batch.profiles import ProfileJob, write_profiles
 from riskengine.errors import InputError, TableError, UnknownNameError
 from riskengine.profiles.features import FEATURES, intent_features
 from riskengine.sources.query import Engine

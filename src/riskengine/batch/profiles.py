@@ -5,29 +5,26 @@ range by range of members, so that memory stays within its limit and the rows co
 order. Spark plans for itself and writes a folder of Parquet parts.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import ibis
 import pyarrow as arrow
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from riskengine.errors import InputError, TableError, UnknownNameError
 from riskengine.profiles.build import join_parts, profile_expression, profile_parts
-from riskengine.profiles.completion import completion_factors, run_off
 from riskengine.profiles.facts import KEYS
 from riskengine.profiles.feature import Facts, Feature
 from riskengine.profiles.features import FEATURES
-from riskengine.reporting.profiles import profile_sections, summarise
-from riskengine.reporting.report import render_report
 from riskengine.sources.query import Engine, connect, open_folder
-from riskengine.vocabulary import Text
 
 JOINED_ROWS = 250_000
+_SPAN = ibis.schema({"first": "string", "last": "string"})
 Progress = Callable[[str], None]
 
 
@@ -130,13 +127,17 @@ def _on_duckdb(
         progress(f"aggregating {kind.value}")
         stored[kind] = connection.create_table(f"part_{kind.value}", part, temp=True)
     progress("joining profiles")
+    # The range is a row of a table, so that the query is put together once and run many times.
+    span = connection.create_table("span", schema=_SPAN, temp=True)
+    inside = {kind: _between(part, span) for kind, part in stored.items()}
+    query = connection.compile(join_parts(inside, job.features).order_by(KEYS))
     beside = job.out.with_name(job.out.name + ".part")
     rows = 0
     writer: pq.ParquetWriter | None = None
-    for first, end in _ranges(connection, stored[Facts.MEMBER]):
-        inside = {kind: _between(part, first, end) for kind, part in stored.items()}
-        profiles = connection.to_pyarrow(join_parts(inside, job.features).order_by(KEYS))
-        writer = writer or pq.ParquetWriter(beside, profiles.schema, compression="zstd")
+    for first, last in _ranges(connection, stored[Facts.MEMBER]):
+        connection.create_table("span", _span(first, last), temp=True, overwrite=True)
+        profiles = connection.con.sql(query).to_arrow_table()
+        writer = writer or pq.ParquetWriter(beside, profiles.schema)
         writer.write_table(profiles)
         rows += profiles.num_rows
     if writer is None:
@@ -147,51 +148,28 @@ def _on_duckdb(
     return rows
 
 
-def _ranges(connection: Any, members: Any) -> Sequence[tuple[str, str | None]]:
-    """Ranges of member ids, from the first to below the next, of about `JOINED_ROWS` rows."""
+def _ranges(connection: Any, members: Any) -> list[tuple[str, str]]:
+    """First and last member id of ranges of about `JOINED_ROWS` rows, in order."""
     ids = connection.to_pyarrow(members.select("member_id"))["member_id"].combine_chunks()
-    ordered = ids.cast(arrow.string()).sort()
-    starts = sorted({ordered[row].as_py() for row in range(0, len(ordered), JOINED_ROWS)})
-    return list(zip(starts, [*starts[1:], None], strict=False))
+    ordered = pc.unique(ids).sort()
+    step = max(JOINED_ROWS * len(ordered) // max(len(ids), 1), 1)
+    firsts = range(0, len(ordered), step)
+    lasts = [*(first - 1 for first in firsts[1:]), len(ordered) - 1]
+    return [
+        (ordered[first].as_py(), ordered[last].as_py())
+        for first, last in zip(firsts, lasts, strict=False)
+    ]
 
 
-def _between(part: Any, first: str, end: str | None) -> Any:
-    inside = part.filter(part.member_id >= first)
-    return inside if end is None else inside.filter(inside.member_id < end)
+def _between(part: Any, span: Any) -> Any:
+    first, last = span["first"].as_scalar(), span["last"].as_scalar()
+    return part.filter(part.member_id >= first, part.member_id <= last)
+
+
+def _span(first: str, last: str) -> arrow.Table:
+    return arrow.table({"first": [first], "last": [last]})
 
 
 def _on_spark(connection: Any, profiles: Any, out: Path) -> int:
     connection.to_parquet(profiles, str(out.resolve()), mode="overwrite")
     return int(connection.to_pyarrow(connection.read_parquet(str(out.resolve())).count()).as_py())
-
-
-def write_profile_report(
-    job: ProfileJob, memory_limit: str = "", progress: Progress = lambda _line: None
-) -> None:
-    """Build the profiles of a job beside its place and write the report on them to `job.out`.
-
-    Raises what `write_profiles` raises.
-    """
-    with TemporaryDirectory(prefix="riskengine-") as folder:
-        file = Path(folder) / "profiles.parquet"
-        rows = write_profiles(replace(job, out=file), Engine.DUCKDB, memory_limit, progress)
-        progress("summarising")
-        dates, summaries = summarise(file, job.features)
-    completion = _completion(job.data, dates[-1])
-    title = Text(zh="成员特征档案报告", en="Member profiles")
-    lead = Text(
-        zh=f"{rows:,}行档案，日期：{'、'.join(map(str, dates))}。分布与覆盖为最后一个日期。",
-        en=f"{rows:,} profiles as of {', '.join(map(str, dates))}. Coverage and distributions are"
-        " those of the last date.",
-    )
-    page = render_report(title, lead, profile_sections(dates, summaries, completion))
-    job.out.parent.mkdir(parents=True, exist_ok=True)
-    job.out.write_text(page, encoding="utf-8")
-
-
-def _completion(data: Path, as_of: date) -> arrow.Table | None:
-    """Completion factors as of a date, or None while the claims are of a single month."""
-    with connect(Engine.DUCKDB) as connection:
-        claims = open_folder(connection, data)["claims"]
-        frame = connection.to_pyarrow(run_off(claims, ibis.literal(as_of))).to_pandas()
-    return completion_factors(frame) if frame["service_month"].nunique() > 1 else None

@@ -81,7 +81,7 @@ def report(
 
     Coverage, missing values, distributions by family, drift by PSI, run-out of claims.
     """
-    from riskengine.batch.profiles import write_profile_report
+    from riskengine.batch.profile_report import write_profile_report
 
     job = ProfileJob(data, out, _days(as_of), features=_features(market))
     with console.status("starting") as status:

@@ -23,7 +23,7 @@ def population_stability_index(before: AnyArray, after: AnyArray) -> float:
     >>> round(population_stability_index(same, same), 6)
     0.0
     >>> round(population_stability_index(same, same + 300), 1)
-    1.8
+    2.0
     """
     if not len(before) or not len(after):
         return float("nan")

@@ -34,10 +34,7 @@ def known_facts(kind: Facts, tables: dict[str, Any], keys: Any) -> Any:
         return _claim_lines(tables, keys)
     if kind is Facts.DIAGNOSES:
         return _standing_diagnoses(tables, keys)
-    facts = _visible(kind, tables, keys)
-    if kind is Facts.MEASUREMENTS:
-        return facts.mutate(value_millionths=millionths(facts.value))
-    return facts
+    return _visible(kind, tables, keys)
 
 
 def _visible(kind: Facts, tables: dict[str, Any], keys: Any) -> Any:
@@ -50,15 +47,13 @@ def _visible(kind: Facts, tables: dict[str, Any], keys: Any) -> Any:
 
 
 def _policies(facts: Any) -> Any:
-    """Policies with their days of cover inside each window, and whether none began later."""
-    last = facts.group_by(KEYS).aggregate(last_days_before=facts.days_before.min())
-    facts = facts.inner_join(last, KEYS)
+    """Policies with their days of cover inside each window before `as_of`."""
     last_day = -ibis.greatest(days_between(facts.end_date, facts.as_of) - 1, 0)
     inside = {
         f"days_in_{days}": ibis.greatest(last_day + ibis.least(facts.days_before, days), 0)
         for days in WINDOWS
     }
-    return facts.mutate(is_latest=facts.days_before == facts.last_days_before, **inside)
+    return facts.mutate(**inside)
 
 
 def _reversals(tables: dict[str, Any], keys: Any) -> Any:
@@ -97,14 +92,25 @@ def _claim_lines(tables: dict[str, Any], keys: Any) -> Any:
 
 
 def _standing_diagnoses(tables: dict[str, Any], keys: Any) -> Any:
-    """Diagnoses but those of claim lines taken back as a whole, with their conditions."""
+    """Diagnoses but those of claim lines taken back as a whole, by set of conditions.
+
+    `last_days_before` and `first_days_before` are those of the set, `count_365` how many diagnoses
+    of the last 365 days it has.
+    """
     coded = {**tables, "diagnoses": with_conditions(tables["diagnoses"])}
     facts = _visible(Facts.DIAGNOSES, coded, keys)
     back = _reversals(tables, keys)
     claims = tables["claims"].select("claim_id", "allowed_amount")
     whole = back.inner_join(claims, back.reversal_of == claims.claim_id)
     whole = whole.filter(_net(whole.allowed_amount, whole.allowed_back) <= 0)
-    return facts.anti_join(whole.select(*KEYS, "claim_id"), [*KEYS, "claim_id"])
+    standing = facts.anti_join(whole.select("as_of", "claim_id"), ["as_of", "claim_id"])
+    # One row for each set of conditions: what follows looks at each condition of each row.
+    by_set = standing.group_by([*KEYS, "conditions"])
+    return by_set.aggregate(
+        last_days_before=standing.days_before.min(),
+        first_days_before=standing.days_before.max(),
+        count_365=standing.count(where=standing.days_before <= 365),
+    )
 
 
 def _net(amount: Any, taken_back: Any) -> Any:

@@ -14,7 +14,9 @@ from riskengine.profiles.feature import (
     Feature,
     Purpose,
     in_units,
+    latest_value,
     level,
+    millionths,
     number,
     observed,
     window_title,
@@ -66,8 +68,6 @@ _SLOPED = (
     Measure.TOTAL_CHOLESTEROL,
 )
 _SLOPE_DAYS, _SLOPE_APART = 1095, 90
-_VALUES = 1 << 46
-"""How many different values fit below one day: millionths of up to 3.5e7 either way."""
 
 
 def latest(question: Question, measure: Measure, family: Family) -> Feature:
@@ -77,7 +77,7 @@ def latest(question: Question, measure: Measure, family: Family) -> Feature:
         family,
         Facts.MEASUREMENTS,
         Purpose.BOTH,
-        lambda facts: _latest_value(facts, facts.measure == measure.value),
+        lambda facts: latest_value(facts, facts.value, facts.measure == measure.value),
     )
 
 
@@ -108,15 +108,6 @@ def _slope(measure: Measure) -> Feature:
     )
 
 
-def _latest_value(facts: Any, where: Any) -> Any:
-    """The value of the largest (day, value) pair, packed into one whole number: one pass does."""
-    recency = (1 << 16) - 1 - facts.days_before
-    packed = (recency * _VALUES + facts.value_millionths.cast("int64") + _VALUES // 2).max(
-        where=where
-    )
-    return in_units(packed % _VALUES - _VALUES // 2)
-
-
 def _slope_a_year(facts: Any, where: Any) -> Any:
     """Least squares of value on time, (n Sxy - Sx Sy) / (n Sxx - Sx^2), with x in days before.
 
@@ -125,7 +116,7 @@ def _slope_a_year(facts: Any, where: Any) -> Any:
     """
     days = facts.days_before
     n = facts.count(where=where).cast("float64")
-    value = facts.value_millionths
+    value = millionths(facts.value)
     x, y = days.sum(where=where).cast("float64"), in_units(value.sum(where=where))
     xx = (days * days).sum(where=where).cast("float64")
     xy = in_units((value * days).sum(where=where))
