@@ -1,27 +1,27 @@
 """The features of `riskengine.profiles` as an analyst would write them in DuckDB's SQL, by hand.
 
-python -m benchmarks.profiles_sql DATA AS_OF OUT
+python -m benchmarks.profiles_sql DATA SPINE PREFIXES OUT, where SPINE is a date or a Parquet file
+of `member_id` and `as_of`, and PREFIXES a Parquet file of ICD-10 prefixes and their conditions.
 """
 
 import sys
 
 import duckdb
 
-from riskengine.profiles.conditions import CONDITIONS, _prefix_table
-from riskengine.profiles.feature import WINDOWS
-
-SERVICES = ("inpatient", "outpatient", "drug", "supply", "emergency", "preventive")
-MEASURES = (
-    "general_health_index", "mental_health_index", "chronic_disease_index", "physical_limitation",
-    "body_mass_index", "glycated_haemoglobin", "systolic_pressure", "total_cholesterol", "smoker",
-)  # fmt: skip
-SLOPED = MEASURES[4:8]
-EVENTS = {
-    "app_visits": ("app_visit", (30, 90, 365)),
-    "page_views": ("page_view", (30, 90, 365)),
-    "calls": ("call", (90, 365)),
-    "check_ups": ("check_up", (365, 1095)),
-}
+from benchmarks.profiles_columns import (
+    CONDITIONS,
+    COUNTED,
+    EVENTS,
+    MEASURES,
+    MEMBER,
+    PLANS,
+    PREFIX_LENGTHS,
+    SERVICES,
+    SLOPED,
+    WINDOWS,
+    zero_for_all,
+    zero_if_covered,
+)
 
 
 def query(data: str) -> str:
@@ -46,25 +46,24 @@ def query(data: str) -> str:
     counts = ", ".join(
         f"""(count(*) FILTER (d <= {w} AND stands AND service = '{s}'))::double
         AS {s}_claim_count_{w}d"""
-        for s, w in (("inpatient", 1095), ("emergency", 365), ("preventive", 1095))
+        for s, w in COUNTED
     )
     ill = ", ".join(
         f"min(d) FILTER (conditions & {1 << k} != 0) AS last_{k}" for k in range(len(CONDITIONS))
     )
     flags = ", ".join(
-        f"(last_{k} <= 1095)::int::double AS has_{c.name}" for k, c in enumerate(CONDITIONS)
+        f"(last_{k} <= 1095)::int::double AS has_{name}" for k, name in enumerate(CONDITIONS)
     )
     number = {
         w: " + ".join(f"coalesce((last_{k} <= {w})::int, 0)" for k in range(len(CONDITIONS)))
         for w in (1095, 365)
     }
     prefixes = "".join(
-        f" LEFT JOIN prefixes p{n} ON p{n}.prefix = substr(plain, 1, {n})" for n in (7, 6, 5, 4, 3)
+        f" LEFT JOIN prefixes p{n} ON p{n}.prefix = substr(plain, 1, {n})" for n in PREFIX_LENGTHS
     )
-    found = ", ".join(f"p{n}.conditions" for n in (7, 6, 5, 4, 3))
+    found = ", ".join(f"p{n}.conditions" for n in PREFIX_LENGTHS)
     latest = ", ".join(
-        f"arg_max(value, (-d, value)) FILTER (measure = '{m}') AS {m}"
-        for m in ("household_size", *MEASURES)
+        f"arg_max(value, (-d, value)) FILTER (measure = '{m}') AS {m}" for m in MEASURES
     )
     slopes = ", ".join(
         f"""CASE WHEN var_pop(d) FILTER (d <= 1095 AND measure = '{m}') >= 2025
@@ -76,6 +75,11 @@ def query(data: str) -> str:
         f"(count(*) FILTER (kind = '{kind}' AND d <= {w}))::double AS {name}_{w}d"
         for name, (kind, spans) in EVENTS.items()
         for w in spans
+    )
+    intents = ", ".join(
+        f"""(count(*) FILTER (kind = 'page_view' AND plan = '{plan}' AND d <= 90))::double
+        AS page_views_{plan}_90d"""
+        for plan in PLANS
     )
     steps = ", ".join(
         f"avg(round(quantity)) FILTER (kind = 'steps' AND d <= {w}) AS steps_per_day_{w}d"
@@ -155,8 +159,8 @@ measured AS (
     WHERE measured_on < as_of AND known_on <= as_of)
   GROUP BY ALL),
 done AS (
-  SELECT member_id, as_of, {events}, {steps}, {since}
-  FROM (SELECT member_id, as_of, kind, quantity, as_of - occurred_on AS d
+  SELECT member_id, as_of, {events}, {intents}, {steps}, {since}
+  FROM (SELECT member_id, as_of, kind, plan, quantity, as_of - occurred_on AS d
     FROM spine JOIN '{known.format("events")}' USING (member_id)
     WHERE occurred_on < as_of AND known_on <= as_of)
   GROUP BY ALL),
@@ -168,9 +172,8 @@ offered AS (
     FROM spine JOIN '{known.format("offers")}' USING (member_id)
     WHERE shown_on < as_of AND known_on <= as_of)
   GROUP BY ALL)
-SELECT m.member_id, s.as_of, (s.as_of - birth_date) / 365.25 AS age, sex, rating_area,
-  education_years, household_income, self_rated_health, * EXCLUDE (member_id, as_of, birth_date,
-    sex, rating_area, education_years, household_income, self_rated_health, known_on)
+SELECT m.member_id, s.as_of, (s.as_of - birth_date) / 365.25 AS age, {", ".join(MEMBER)},
+  * EXCLUDE (member_id, as_of, birth_date, known_on, {", ".join(MEMBER)})
     REPLACE ({_zeros()})
 FROM spine s JOIN '{known.format("members")}' m USING (member_id)
 LEFT JOIN cover USING (member_id, as_of) LEFT JOIN claim USING (member_id, as_of)
@@ -181,36 +184,24 @@ WHERE m.known_on <= s.as_of ORDER BY m.member_id, s.as_of"""
 
 def _zeros() -> str:
     """Where nothing means none: for the covered in the window, or for everyone we know."""
-    in_window = {
-        w: [f"{n}_{w}d" for n in ("medical_spend", "outpatient_visits", "claim_count")]
-        + [f"hospital_days_{w}d"]
-        for w in WINDOWS
-    }
-    in_window[365] += [f"{s}_spend_365d" for s in SERVICES]
-    in_window[365] += ["emergency_claim_count_365d", "chronic_condition_count_365d"]
-    in_window[365] += ["diagnosis_count_365d"]
-    in_window[1095] += ["inpatient_claim_count_1095d", "preventive_claim_count_1095d"]
-    in_window[1095] += ["largest_claim_1095d", "chronic_condition_count"]
-    in_window[1095] += [f"has_{c.name}" for c in CONDITIONS]
-    always = [f"covered_days_{w}d" for w in WINDOWS] + ["measurement_count_1095d"]
-    always += [f"{name}_{w}d" for name, (_, spans) in EVENTS.items() for w in spans]
-    always += ["offers_shown_365d", "offers_chosen_1095d"]
-    parts = [f"coalesce({name}, 0) AS {name}" for name in always]
+    parts = [f"coalesce({name}, 0) AS {name}" for name in zero_for_all()]
     parts += [
         f"CASE WHEN covered_days_{w}d > 0 THEN coalesce({n}, 0) ELSE nullif({n}, 0) END AS {n}"
-        for w, names in in_window.items()
-        for n in names
+        for n, w in zero_if_covered().items()
     ]
     return ", ".join(parts)
 
 
-def main(data: str, as_of: str, out: str) -> None:
+def main(data: str, spine: str, prefixes: str, out: str) -> None:
     connection = duckdb.connect()
-    connection.register("prefixes", _prefix_table())
-    connection.execute(
-        f"CREATE TABLE spine AS SELECT member_id, DATE '{as_of}' AS as_of"
-        f" FROM '{data}/members.parquet' WHERE known_on <= DATE '{as_of}'"
+    connection.execute(f"CREATE TABLE prefixes AS FROM '{prefixes}'")
+    rows = (
+        f"FROM '{spine}'"
+        if spine.endswith(".parquet")
+        else f"SELECT member_id, DATE '{spine}' AS as_of FROM '{data}/members.parquet'"
+        f" WHERE known_on <= DATE '{spine}'"
     )
+    connection.execute(f"CREATE TABLE spine AS {rows}")
     connection.execute(f"COPY ({query(data)}) TO '{out}' (FORMAT parquet)")
 
 

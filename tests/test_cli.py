@@ -238,6 +238,49 @@ def test_validate_counts_quarantines_and_sets_the_exit_code(
     assert (done.code, done.err.count("\n")) == (2, 1)
 
 
+def test_profiles_are_built_reported_and_published(
+    run: Run, insurer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RISKENGINE_STORE", f"sqlite:///{tmp_path}/store.db")
+    file, page = str(tmp_path / "profiles.parquet"), tmp_path / "profiles.html"
+    dates = ("--as-of", "2024-07-01", "--as-of", "2025-07-01")
+    done = run("profiles", "--data", str(insurer), *dates, "--out", file)
+    assert (done.code, done.err) == (0, "")
+    rows = pq.read_metadata(file).num_rows
+    assert f"{rows:,} profiles of 105 features" in done.out
+    done = run("profiles", "publish", file)
+    assert done.out == f"{rows:,} profiles published; GET /v1/members/{{member_id}}/profile\n"
+    done = run("profiles", "report", "--data", str(insurer), *dates, "--out", str(page))
+    assert done.code == 0
+    assert "Drift between two dates" in page.read_text(encoding="utf-8")
+    done = run("profiles", "feast", file, "--out", str(tmp_path / "feast"))
+    assert done.code == 0
+    assert (tmp_path / "feast" / "definitions.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["profiles"], "give --data FOLDER and --out FILE, or a command"),
+        (["profiles", "--data", "{tmp}", "--as-of", "2025-01-01", "--out", "p"], "has no members."),
+        (["profiles", "report", "--data", "{tmp}"], "give --as-of DATE"),
+        (["profiles", "publish", "no.parquet"], "no.parquet is not there"),
+        (["profiles", "feast", "no.parquet", "--out", "{tmp}"], "no.parquet is not there"),
+        (["simulate", "--members", "9", "--out", "x", "--market", "mars"], "for market 'mars'"),
+        (["validate", "sqlite:///{tmp}/no.db"], "no.db names no file"),
+        (["validate", "{tmp}/nowhere"], "is not a folder; give a folder of tables"),
+    ],
+)
+def test_a_mistake_with_tables_is_one_line_too(
+    run: Run, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    done = run(*(argument.replace("{tmp}", str(tmp_path)) for argument in arguments))
+    assert done.code == 2
+    assert message in done.err
+    assert done.err.count("\n") == 1
+    assert not list(tmp_path.glob("*.db"))
+
+
 def test_usage_errors_are_exit_code_2_without_a_traceback(run: Run) -> None:
     for arguments in (["reprice"], ["quote", "--as-of", "soon", "--answers", "{}"], ["nothing"]):
         done = run(*arguments)
@@ -247,5 +290,14 @@ def test_usage_errors_are_exit_code_2_without_a_traceback(run: Run) -> None:
 
 def test_help_lists_every_command_with_a_sentence(run: Run) -> None:
     told = run("--help").out
-    for command in ("demo", "serve", "quote", "reprice", "validate", "schemas"):
+    for command in (
+        "demo",
+        "serve",
+        "quote",
+        "reprice",
+        "validate",
+        "schemas",
+        "simulate",
+        "profiles",
+    ):
         assert re.search(rf"^\s+{command}\s+\w+", told, re.M), command

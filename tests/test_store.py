@@ -67,8 +67,13 @@ def test_a_member_without_a_profile_is_unknown(tmp_path: Path) -> None:
 
 
 def test_what_is_no_store_or_no_profiles_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot use the store 'nowhere'"):
+    with pytest.raises(
+        InputError, match=r"cannot use the store: Could not parse .* give sqlite:///"
+    ):
         ProfileStore("nowhere")
+    with pytest.raises(InputError, match="cannot use the store: Can't load plugin") as told:
+        ProfileStore("foo://somebody:secret@there/base")
+    assert "secret" not in str(told.value)
     (tmp_path / "text.db").write_text("this is no database, and long enough to be seen as none")
     with (
         ProfileStore(f"sqlite:///{tmp_path}/text.db") as store,
@@ -81,3 +86,25 @@ def test_what_is_no_store_or_no_profiles_is_refused(tmp_path: Path) -> None:
         pytest.raises(TableError, match="holds no profiles: it needs member_id and as_of"),
     ):
         store.publish(tmp_path / "p.parquet")
+    for path, said in (
+        (tmp_path / "text.db", r"cannot read .*text\.db as Parquet: Parquet magic bytes not found"),
+        (tmp_path / "no.parquet", r"no\.parquet is not there: give a Parquet file, or a folder"),
+        (tmp_path / "empty", "holds no Parquet files"),
+    ):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        with (
+            ProfileStore(f"sqlite:///{tmp_path}/store.db") as store,
+            pytest.raises(TableError, match=said),
+        ):
+            store.publish(path)
+
+
+def test_a_folder_of_parts_is_published_as_one_file_would_be(tmp_path: Path) -> None:
+    folder = tmp_path / "spark"
+    folder.mkdir()
+    (folder / "_SUCCESS").touch()
+    profiles(folder / "part-0.parquet", [("a", date(2026, 1, 1), 41.5, "female")])
+    profiles(folder / "part-1.parquet", [("b", date(2026, 1, 1), 7.0, "male")])
+    with ProfileStore(f"sqlite:///{tmp_path}/store.db") as store:
+        assert store.publish(folder) == 2
+        assert store.profile("b").features == {"age": 7.0, "sex": "male"}

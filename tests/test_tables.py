@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import date
 
 import pyarrow as arrow
@@ -103,3 +104,39 @@ def test_schema_files_are_generated_from_the_contracts(name: str) -> None:
     assert json.loads(path.read_text(encoding="utf-8")) == json.loads(
         json.dumps(table_schema(name))
     )
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_titles_and_descriptions_are_in_both_languages(name: str) -> None:
+    schema = table_schema(name)
+    assert schema["description"]
+    fields = schema["fields"]
+    for told in (schema, *fields):
+        assert told["title"]
+        for words in ("title", "description"):
+            assert (words in told) == (f"{words}_zh" in told), (name, told)
+        assert all(re.search("[一-鿿]", told[key]) for key in told if key.endswith("_zh")), told
+        assert not [
+            key for key in ("title", "description") if re.search("[一-鿿]", told.get(key, ""))
+        ]
+    described = set(re.findall(r"^    ([a-z0-9_]+)(?:: |：)", CONTRACTS[name].__doc__ or "", re.M))
+    assert described <= {field["name"] for field in fields if "description" in field}
+
+
+def test_contracts_say_keys_units_and_levels() -> None:
+    schema = table_schema("claims")
+    assert schema["primaryKey"] == ["claim_id"]
+    assert {
+        "fields": ["reversal_of"],
+        "reference": {"resource": "claims", "fields": ["claim_id"]},
+    } in (schema["foreignKeys"])
+    fields = {field["name"]: field for field in schema["fields"]}
+    assert fields["service"]["constraints"]["enum"][:2] == ["inpatient", "outpatient"]
+    assert (fields["hospital_days"]["unit"], fields["hospital_days"]["title_zh"]) == (
+        "days",
+        "住院天数",
+    )
+    numbers = [
+        f for name in CONTRACTS for f in table_schema(name)["fields"] if f["type"] == "number"
+    ]
+    assert all(field["unit"] for field in numbers)

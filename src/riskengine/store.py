@@ -13,11 +13,11 @@ from pathlib import Path
 from types import TracebackType
 
 import pyarrow as arrow
-import pyarrow.parquet as pq
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from riskengine.errors import InputError, StoreError, TableError, UnknownMemberError
+from riskengine.sources.parquet import parquet_batches, parquet_schema
 from riskengine.tables import is_number, is_text
 from riskengine.vocabulary import Answer
 
@@ -48,14 +48,16 @@ class StoredProfile:
 class ProfileStore:
     """The table of latest profiles behind a database URL; made if it is not there.
 
-    Raises `StoreError` when the database cannot be used.
+    Raises `InputError` for a URL that cannot be a store, and `StoreError` later on when the
+    database cannot be used.
     """
 
     def __init__(self, url: str) -> None:
         try:
             self._engine = sa.create_engine(url)
         except (sa.exc.ArgumentError, ImportError) as error:
-            message = f"cannot use the store {url!r}: {error}; {_SUPPORTED}"
+            # The URL may hold a password: it is not told.
+            message = f"cannot use the store: {str(error).splitlines()[0]}; {_SUPPORTED}"
             raise InputError(message) from error
         dialect, file = self._engine.dialect.name, self._engine.url.database
         if dialect not in _INSERT:
@@ -80,10 +82,9 @@ class ProfileStore:
         self._engine.dispose()
 
     def publish(self, path: Path) -> int:
-        """Store the profiles of a Parquet file, the latest of each member; returns the rows read.
+        """Store the latest profile of each member in a Parquet file or folder; returns rows read.
 
-        A stored profile of a later date stays. Raises `TableError` for a file that holds no
-        profiles.
+        A stored profile of a later date stays. Raises `TableError` for what holds no profiles.
         """
         insert = _INSERT[self._engine.dialect.name](_PROFILES)
         newer = insert.on_conflict_do_update(
@@ -119,21 +120,20 @@ class ProfileStore:
 
 def _batches(path: Path) -> Iterator[list[dict[str, object]]]:
     """Rows to store, in batches, each in the order of their dates."""
-    with pq.ParquetFile(path) as file:
-        names = _feature_names(path, file.schema_arrow)
-        for batch in file.iter_batches(_ROWS):
-            rows = sorted(batch.to_pylist(), key=itemgetter("as_of"))
-            yield [
-                {
-                    "member_id": row["member_id"],
-                    "as_of": row["as_of"],
-                    "features": json.dumps(
-                        {name: row[name] for name in names if row[name] is not None},
-                        ensure_ascii=False,
-                    ),
-                }
-                for row in rows
-            ]
+    names = _feature_names(path, parquet_schema(path))
+    for batch in parquet_batches(path, _ROWS):
+        rows = sorted(batch.to_pylist(), key=itemgetter("as_of"))
+        yield [
+            {
+                "member_id": row["member_id"],
+                "as_of": row["as_of"],
+                "features": json.dumps(
+                    {name: row[name] for name in names if row[name] is not None},
+                    ensure_ascii=False,
+                ),
+            }
+            for row in rows
+        ]
 
 
 def _feature_names(path: Path, schema: arrow.Schema) -> list[str]:

@@ -1,12 +1,15 @@
 """The contract of every table that crosses a stage.
 
 One pandera model a table is the single definition; the Table Schema files in `data/schemas/` are
-generated from it (`riskengine schemas`). Every fact carries two dates: when it happened and when
-it became known. Left out: reading files and what becomes of rows that break a contract
-(`sources.check`, `sources.folder`).
+generated from it (`riskengine schemas`). The docstring of a contract describes the table in English
+and in Chinese, then, in both, each column whose title does not say it all. Every fact carries two
+dates: when it happened and when it became known. Left out: reading files and what becomes of rows
+that break a contract (`sources.check`, `sources.folder`).
 """
 
+import re
 from collections.abc import Callable
+from inspect import cleandoc
 from typing import Any, TypeAlias, TypeVar, cast
 
 import pandas as pd
@@ -14,7 +17,7 @@ import pandera.pandas as pa
 import pyarrow as arrow
 
 from riskengine.errors import TableError
-from riskengine.vocabulary import Currency, EventKind, Measure, SelfRatedHealth, Service, Sex
+from riskengine.vocabulary import Currency, EventKind, Measure, SelfRatedHealth, Service, Sex, Text
 
 Tables: TypeAlias = dict[str, arrow.Table]
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -24,7 +27,13 @@ clinical edition, such as `E11.900x001`."""
 
 
 class Contract(pa.DataFrameModel):  # type: ignore[misc]
-    """What all contracts share: exactly the named columns, exact types, nothing coerced."""
+    """What all contracts share: exactly the named columns, exact types, nothing coerced.
+
+    member_id: The insurer's own number of the person, the same in all tables.
+    member_id：保险公司给这个人的编号，所有表一致。
+    known_on: When the insurer came to know of the row; no feature uses it before that day.
+    known_on：保险公司获知这一行的日期；在此日之前，任何特征都不使用它。
+    """
 
     class Config:
         strict = True
@@ -52,7 +61,12 @@ def _in_order(first: str, then: str) -> Any:
 
 
 class Members(Contract):
-    """One row a member: what does not change while the member is with us."""
+    """One row a member: what does not change while the member is with us.
+    每行一名成员：在保期间不变的信息。
+
+    self_rated_health: The member's own answer when cover was taken out.
+    self_rated_health：投保时成员自己的回答。
+    """
 
     member_id: str = _column("成员编号", "Member", unique=True)
     birth_date: pa.dtypes.Date = _column("出生日期", "Date of birth")
@@ -76,7 +90,22 @@ class Members(Contract):
 
 
 class Policies(Contract):
-    """One row a policy period and member: the cover held and the time at risk."""
+    """One row a policy period and member: the cover held and the time at risk.
+    每行一名成员的一个保单期间：持有的保障与风险暴露时间。
+
+    plan_design: The name of the plan held, in the catalogue or in older records.
+    plan_design：所持计划在产品目录或历史档案中的名称。
+    coinsurance: What the member pays of each bill after the deductible.
+    coinsurance：免赔额之后由成员承担的费用比例。
+    out_of_pocket_maximum: The most a member pays for care; empty means without limit.
+    out_of_pocket_maximum：成员一年最多自付的金额；空值表示没有上限。
+    individual_deductible: 1 where the member first pays a deductible of their own.
+    individual_deductible：1表示成员先自付个人免赔额。
+    end_date: That day is still covered.
+    end_date：含当日。
+    exposure: Time at risk inside the policy period.
+    exposure：保单期间内承担风险的时间。
+    """
 
     policy_id: str = _column("保单编号", "Policy", unique=True)
     member_id: str = _column("成员编号", "Member")
@@ -97,7 +126,22 @@ class Policies(Contract):
 
 
 class Claims(Contract):
-    """One row a claim line; a reversal is a negative line that names the line it takes back."""
+    """One row a claim line; a reversal is a negative line that names the line it takes back.
+    每行一条赔案明细；冲销为负数行，并指明所冲销的明细。
+
+    claim_id: A bill may have several lines.
+    claim_id：一张账单可有多条明细。
+    reported_on: When the insurer came to know of the line; no feature uses it before that day.
+    reported_on：保险公司获知这条明细的日期；在此日之前，任何特征都不使用它。
+    allowed_amount: What the bill is worth under the contract, whoever pays it.
+    allowed_amount：按合同认可的账单金额，不论由谁支付。
+    visit_count: Face-to-face visits in this line; empty where it is no visit.
+    visit_count：这条明细包含的当面就诊次数；不是就诊时为空。
+    hospital_days: Days of stay in this line; empty where it is no stay.
+    hospital_days：这条明细包含的住院天数；不是住院时为空。
+    reversal_of: In reversals only: the line that is taken back, in whole or in part.
+    reversal_of：只在冲销中填写：被全部或部分冲销的明细。
+    """
 
     claim_id: str = _column("赔案明细编号", "Claim line", unique=True)
     member_id: str = _column("成员编号", "Member")
@@ -121,7 +165,12 @@ class Claims(Contract):
 
 
 class Diagnoses(Contract):
-    """One row a diagnosis on a claim line."""
+    """One row a diagnosis on a claim line.
+    每行一个赔案明细上的诊断。
+
+    icd10: Of the WHO, ICD-10-CM or China's clinical edition, with or without the dot.
+    icd10：世界卫生组织版、ICD-10-CM或中国临床版，可带点或不带点。
+    """
 
     claim_id: str = _column("赔案明细编号", "Claim line")
     member_id: str = _column("成员编号", "Member")
@@ -133,7 +182,14 @@ class Diagnoses(Contract):
 
 
 class Measurements(Contract):
-    """One row a dated number about a member's health or household."""
+    """One row a dated number about a member's health or household.
+    每行一个关于成员健康或家庭的数值及其日期。
+
+    value: Body mass index in kg/m2, glycated haemoglobin in %, systolic pressure in mmHg, total
+        cholesterol in mmol/L, indices in points, household size in people, the others from 0 to 1.
+    value：体重指数kg/m2，糖化血红蛋白%，收缩压mmHg，总胆固醇mmol/L，
+        各指数为分，家庭人数为人，其余为0至1。
+    """
 
     member_id: str = _column("成员编号", "Member")
     measure: str = _column("测量项目", "Measure", isin=[measure.value for measure in Measure])
@@ -145,7 +201,14 @@ class Measurements(Contract):
 
 
 class Events(Contract):
-    """One row something a member did: a visit to the app, steps walked, a call."""
+    """One row something a member did: a visit to the app, steps walked, a call.
+    每行成员的一次行为：访问应用、步行、来电。
+
+    plan: The plan that a page view was about; empty where it was about none.
+    plan：浏览的页面所介绍的计划；与计划无关时为空。
+    quantity: Steps of that day, or minutes of a call; empty for other events.
+    quantity：当日步数，或来电的分钟数；其他事件为空。
+    """
 
     event_id: str = _column("事件编号", "Event", unique=True)
     member_id: str = _column("成员编号", "Member")
@@ -159,7 +222,20 @@ class Events(Contract):
 
 
 class Offers(Contract):
-    """One row a plan on a list that was shown, and what the member chose."""
+    """One row a plan on a list that was shown, and what the member chose.
+    每行展示列表中的一个计划，以及成员是否选择。
+
+    offer_id: One plan on one list.
+    offer_id：一次展示中的一个计划。
+    position: 1 is the top of the list.
+    position：1为列表最上方。
+    offered_premium: The premium that the member was shown.
+    offered_premium：当时向成员展示的保费。
+    propensity: How likely this order was where orders are drawn at random; empty if unknown.
+    propensity：随机排序时得到这一顺序的概率；未知时为空。
+    chosen: Empty while undecided.
+    chosen：空值表示尚未决定。
+    """
 
     offer_id: str = _column("展示编号", "Offer", unique=True)
     member_id: str = _column("成员编号", "Member")
@@ -187,6 +263,15 @@ CONTRACTS: dict[str, type[Contract]] = {
 }
 """All tables, each after those it refers to."""
 
+TITLES = {
+    "members": Text(zh="成员", en="Members"),
+    "policies": Text(zh="保单", en="Policies"),
+    "claims": Text(zh="赔案", en="Claims"),
+    "diagnoses": Text(zh="诊断", en="Diagnoses"),
+    "measurements": Text(zh="测量", en="Measurements"),
+    "events": Text(zh="行为事件", en="Events"),
+    "offers": Text(zh="报价展示", en="Offers"),
+}
 OPTIONAL = frozenset({"diagnoses", "measurements", "events", "offers"})
 """Tables an insurer may not have; the others must be there."""
 
@@ -226,6 +311,7 @@ def table_schema(name: str) -> dict[str, Any]:
         message = f"no contract for table {name!r}; there are {', '.join(CONTRACTS)}"
         raise TableError(message)
     schema = CONTRACTS[name].to_schema()
+    words, about = _words(CONTRACTS[name])
     references = [
         {"fields": [column], "reference": {"resource": other, "fields": [PRIMARY_KEYS[other]]}}
         for column, other in FOREIGN_KEYS.get(name, {}).items()
@@ -233,8 +319,11 @@ def table_schema(name: str) -> dict[str, Any]:
     return {
         "$schema": "https://datapackage.org/profiles/2.0/tableschema.json",
         "name": name,
-        "description": (CONTRACTS[name].__doc__ or "").strip(),
-        "fields": [_field(column) for column in schema.columns.values()],
+        "title": TITLES[name].en,
+        "title_zh": TITLES[name].zh,
+        "description": words.en,
+        "description_zh": words.zh,
+        "fields": [_field(column, about.get(column.name)) for column in schema.columns.values()],
         "primaryKey": [PRIMARY_KEYS[name]] if name in PRIMARY_KEYS else [],
         "foreignKeys": references,
         "rules": [check.name for check in schema.checks],
@@ -251,7 +340,20 @@ _CONSTRAINTS = {
 }
 
 
-def _field(column: Any) -> dict[str, Any]:
+def _words(contract: type[Contract]) -> tuple[Text, dict[str, Text]]:
+    """What the docstring of a contract says of the table and, by name, of its columns."""
+    table, _, columns = cleandoc(contract.__doc__ or "").partition("\n\n")
+    en, zh = table.split("\n")
+    columns = f"{cleandoc(Contract.__doc__ or '')}\n{columns}"
+    told = re.findall(r"^(\w+): (.+(?:\n .+)*)\n\1：(.+(?:\n .+)*)$", columns, re.M)
+    about = {
+        name: Text(zh=re.sub(r"\n +", "", said_zh), en=re.sub(r"\n +", " ", said_en))
+        for name, said_en, said_zh in told
+    }
+    return Text(zh=zh, en=en), about
+
+
+def _field(column: Any, about: Text | None) -> dict[str, Any]:
     constraints: dict[str, Any] = {"required": not column.nullable}
     if column.unique:
         constraints["unique"] = True
@@ -263,6 +365,7 @@ def _field(column: Any) -> dict[str, Any]:
         "type": _TYPES[str(column.dtype)],
         "title": column.title,
         "title_zh": column.metadata["title_zh"],
+        **({"description": about.en, "description_zh": about.zh} if about else {}),
         "unit": column.metadata["unit"],
         "constraints": constraints,
     }

@@ -1,6 +1,7 @@
 """Profiles of a folder of tables: on both engines, in ranges of members, and what is refused."""
 
 import os
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -102,8 +103,36 @@ def test_jobs_that_cannot_be_done_are_refused(insurer: Path, tmp_path: Path) -> 
     with pytest.raises(InputError, match=r"no member of .* is known by 1990-01-01"):
         write_profiles(ProfileJob(insurer, out, (date(1990, 1, 1),)))
     assert not out.exists()
+    (tmp_path / "no.txt").write_text("no Parquet")
+    with pytest.raises(TableError, match=r"no\.txt as Parquet: Parquet magic bytes not found"):
+        write_profiles(ProfileJob(insurer, out, spine=tmp_path / "no.txt"))
+    with pytest.raises(TableError, match=r"s\.p is not there: give a Parquet file"):
+        write_profiles(ProfileJob(insurer, out, spine=tmp_path / "s.p"))
+    with pytest.raises(TableError, match=r"members\.parquet lacks the columns as_of"):
+        write_profiles(ProfileJob(insurer, out, spine=insurer / "members.parquet"))
     with pytest.raises(TableError, match=r"no members.parquet, policies.parquet, claims.parquet"):
         write_profiles(ProfileJob(tmp_path, out, DATES))
+
+
+def test_profiles_replace_nothing_but_profiles(insurer: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"is a folder; give a file, such as .*profiles\.parquet"):
+        write_profiles(ProfileJob(insurer, tmp_path, DATES))
+    with pytest.raises(InputError, match=r"claims\.parquet is a table of .* itself"):
+        write_profiles(ProfileJob(insurer, insurer / "claims.parquet", DATES))
+    for place in (insurer, insurer / "README.txt"):
+        with pytest.raises(InputError, match=r"Spark would replace .* is not Spark's"):
+            write_profiles(ProfileJob(insurer, place, DATES), Engine.SPARK)
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [("lots", "is 'lots': give a size such as 700MB"), ("2MB", "more memory")]
+)
+def test_a_memory_limit_that_cannot_be_kept_is_told(
+    insurer: Path, tmp_path: Path, limit: str, said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        write_profiles(ProfileJob(insurer, tmp_path / "p.parquet", DATES), memory_limit=limit)
+    assert not (tmp_path / "p.parquet").exists()
 
 
 def broken(insurer: Path, to: Path, name: str, table: arrow.Table) -> Path:
@@ -142,6 +171,9 @@ def test_a_feast_repository_holds_every_profile(built: Path, tmp_path: Path) -> 
     assert text.count("Field(name=") == len(FEATURES)
     assert 'Field(name="sex", dtype=String' in text
     assert "type: duckdb" in (tmp_path / "feature_store.yaml").read_text(encoding="utf-8")
+    with pytest.raises(TableError, match=r"it lacks page_views_gold_90d"):
+        write_feast_repository(built, tmp_path / "other", intent_features(["gold"]))
+    assert not (tmp_path / "other").exists()
 
 
 def test_the_report_tells_drift_and_run_out(insurer: Path, tmp_path: Path) -> None:
@@ -152,5 +184,7 @@ def test_the_report_tells_drift_and_run_out(insurer: Path, tmp_path: Path) -> No
     assert "从2024-07-01到2026-01-01的群体稳定性指数" in page
     assert "Run-out of claims" in page
     assert page.count("<figure") == 2 * 9  # two languages: drift, run-out, seven families
+    for english in re.findall(r'lang="zh-CN">([a-z ,0-9]*[a-z][a-z ,0-9]*)<', page):
+        assert english in {"kg/m2", "mmHg"}, english
     write_profile_report(ProfileJob(insurer, tmp_path / "one.html", DATES[1:]))
     assert "PSI" not in (tmp_path / "one.html").read_text(encoding="utf-8")

@@ -86,13 +86,21 @@ def reasons(where: Path, table: str) -> list[str]:
          "visit_count": -1.0}, "reversal_of=c9: not an accepted row of claims"),
         ("claims", {"claim_id": "c2", "allowed_amount": -5.0}, "amounts, visits and days are "
          "negative in reversals only"),
+        ("claims", {"claim_id": "c2", "reversal_of": "c1"}, "amounts, visits and days are negative "
+         "in reversals only"),
+        ("claims", {"claim_id": "c2", "policy_id": "p9"}, "policy_id=p9: not an accepted row of "
+         "policies"),
         ("claims", {"claim_id": "c2", "currency": "ZZZ"}, "currency=ZZZ: isin("),
         ("claims", {"claim_id": "c2", "service_date": date(2027, 1, 1),
          "reported_on": date(2027, 1, 1)}, "service_date: later than today, 2026-03-01"),
         ("claims", {"claim_id": "c2", "service_date": date(1979, 1, 1)}, "service_date=1979-01-01: "
          "before the member's birth on 1980-05-01"),
         ("claims", {"claim_id": "c2", "service_date": None}, "service_date=None: not_nullable"),
+        ("members", {"member_id": "m2", "birth_date": date(2030, 1, 1),
+         "known_on": date(2030, 1, 1)}, "birth_date: later than today, 2026-03-01"),
         ("diagnoses", {"icd10": "diabetes"}, "icd10=diabetes: str_matches("),
+        ("diagnoses", {"icd10": "E11."}, "icd10=E11.: str_matches("),
+        ("diagnoses", {"icd10": "e11.9"}, "icd10=e11.9: str_matches("),
         ("events", {"event_id": "e2", "quantity": -1.0}, "quantity=-1.0: greater_than_or_equal_to"),
     ],
 )  # fmt: skip
@@ -112,7 +120,8 @@ def test_good_rows_pass_in_every_form(tmp_path: Path) -> None:
     reversal: dict[str, object] = {
         "claim_id": "c2", "allowed_amount": -80.0, "visit_count": -1.0, "reversal_of": "c1",
     }  # fmt: skip
-    tables = book(claims=[reversal], diagnoses=[{"icd10": "E119"}, {"icd10": "Z00"}])
+    codes = ("E119", "Z00", "I10.x00", "E11.900x001", "S72001A", "S72.001A")
+    tables = book(claims=[reversal], diagnoses=[{"icd10": code} for code in codes])
     for kind in ("parquet", "csv", "database"):
         place = tmp_path / kind
         place.mkdir()
@@ -151,8 +160,24 @@ def test_another_encoding_is_refused_and_says_so(tmp_path: Path) -> None:
     tables = book(events=[{"event_id": "e2", "plan": "医疗险"}])
     source = write(tables, tmp_path, "csv")
     path = tmp_path / "events.csv"
-    path.write_bytes(path.read_text(encoding="utf-8").encode("gb18030"))
-    with pytest.raises(TableError, match=r"cannot read .*events\.csv as CSV in UTF-8.*save it as"):
+    good, said = (
+        path.read_text(encoding="utf-8"),
+        r"cannot read .*events\.csv as CSV in UTF-8.*save",
+    )
+    for encoding in ("gb18030", "utf-16"):
+        path.write_bytes(good.encode(encoding))
+        with pytest.raises(TableError, match=said):
+            validate(source, tmp_path / "quarantine", TODAY)
+
+
+def test_a_file_of_two_encodings_is_refused_as_a_whole(tmp_path: Path) -> None:
+    """Rows of one system in UTF-8 and of another in GB 18030: which is which, nobody can tell."""
+    rows: list[dict[str, object]] = [{"event_id": f"e{n}", "plan": "医疗险"} for n in range(2, 5)]
+    source = write(book(events=rows), tmp_path, "csv")
+    path = tmp_path / "events.csv"
+    *first, last = path.read_text(encoding="utf-8").splitlines()
+    path.write_bytes("\n".join([*first, ""]).encode() + f"{last}\n".encode("gb18030"))
+    with pytest.raises(TableError, match=r"events\.csv as CSV in UTF-8: .*; save it as UTF-8"):
         validate(source, tmp_path / "quarantine", TODAY)
 
 
@@ -162,9 +187,15 @@ def test_missing_columns_and_tables_are_all_named(tmp_path: Path) -> None:
     lacking = tables["members"].drop_columns(["sex"])
     for name, values in wide.items():
         lacking = lacking.append_column(name, arrow.array(values))
-    source = write({**tables, "members": lacking}, tmp_path, "parquet")
-    with pytest.raises(TableError, match="members lacks the columns sex; it has"):
-        validate(source, tmp_path / "quarantine", TODAY)
+    assert lacking.num_columns > 50
+    for kind in ("csv", "database", "parquet"):
+        place = tmp_path if kind == "parquet" else tmp_path / kind
+        place.mkdir(exist_ok=True)
+        source = write({**tables, "members": lacking}, place, kind)
+        with pytest.raises(
+            TableError, match=r"members lacks the columns sex; it has \['member_id',"
+        ):
+            validate(source, tmp_path / "quarantine", TODAY)
     (tmp_path / "members.parquet").unlink()
     (tmp_path / "claims.parquet").unlink()
     with pytest.raises(TableError, match="has no members, claims; expected NAME"):
@@ -174,6 +205,29 @@ def test_missing_columns_and_tables_are_all_named(tmp_path: Path) -> None:
     (tmp_path / "policies.csv").write_text("x\n")
     with pytest.raises(TableError, match=r"has both policies\.parquet and policies\.csv"):
         validate(source, tmp_path / "quarantine", TODAY)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite:///{place}/no.db", r"sqlite:///.*/no\.db names no file: give sqlite:///FILE"),
+        ("sqlite://", "sqlite:// names no file"),
+        ("sqlite:///{place}/empty.db", "empty.db has no members, policies, claims; expected"),
+        (
+            "nothing://u:secret@there/base",
+            r"the database nothing://u:\*\*\*@there/base: Can't load",
+        ),
+        ("://", "cannot read the database ://...: Could not parse"),
+    ],
+)
+def test_a_database_that_cannot_be_read_is_named_without_its_password(
+    tmp_path: Path, url: str, said: str
+) -> None:
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(TableError, match=said) as told:
+        validate(url.format(place=tmp_path), tmp_path / "quarantine", TODAY)
+    assert "secret" not in str(told.value)
+    assert not (tmp_path / "no.db").exists()
 
 
 def test_chunks_do_not_hide_what_is_wrong(

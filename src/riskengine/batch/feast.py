@@ -12,7 +12,9 @@ import pyarrow as arrow
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from riskengine.errors import TableError
 from riskengine.profiles.feature import Feature
+from riskengine.sources.parquet import parquet_batches, parquet_schema
 
 _STORE = """project: riskengine
 provider: local
@@ -47,8 +49,14 @@ def write_feast_repository(profiles: Path, folder: Path, features: Sequence[Feat
     """Write `feature_store.yaml`, `definitions.py` and `profiles.parquet` to `folder`.
 
     A profile may be looked up from its own date on: `event_timestamp` is its `as_of`, midnight
-    UTC.
+    UTC. Raises `TableError` for what holds no profiles of these features.
     """
+    names = parquet_schema(profiles).names
+    absent = [n for n in ("member_id", "as_of", *(f.name for f in features)) if n not in names]
+    if absent:
+        few = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+        message = f"{profiles} holds no profiles of these features; it lacks {few}"
+        raise TableError(message)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "feature_store.yaml").write_text(_STORE, encoding="utf-8")
     fields = "".join(
@@ -57,15 +65,12 @@ def write_feast_repository(profiles: Path, folder: Path, features: Sequence[Feat
     )
     (folder / "definitions.py").write_text(_HEAD + fields + "    ],\n)\n", encoding="utf-8")
     writer: pq.ParquetWriter | None = None
-    with pq.ParquetFile(profiles) as file:
-        for batch in file.iter_batches(250_000):
-            table = arrow.Table.from_batches([batch])
-            stamp = pc.cast(table["as_of"], arrow.timestamp("us")).cast(
-                arrow.timestamp("us", tz="UTC")
-            )
-            dated = table.drop_columns(["as_of"]).append_column("event_timestamp", stamp)
-            writer = writer or pq.ParquetWriter(folder / "profiles.parquet", dated.schema)
-            writer.write_table(dated)
+    for batch in parquet_batches(profiles, 250_000):
+        table = arrow.Table.from_batches([batch])
+        stamp = pc.cast(table["as_of"], arrow.timestamp("us")).cast(arrow.timestamp("us", tz="UTC"))
+        dated = table.drop_columns(["as_of"]).append_column("event_timestamp", stamp)
+        writer = writer or pq.ParquetWriter(folder / "profiles.parquet", dated.schema)
+        writer.write_table(dated)
     if writer:
         writer.close()
 

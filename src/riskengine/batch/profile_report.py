@@ -29,9 +29,9 @@ def write_profile_report(
         progress("summarising")
         dates, summaries = summarise(file, job.features)
     completion = _completion(job.data, dates[-1])
-    title = Text(zh="成员特征档案报告", en="Member profiles")
+    title = Text(zh="客户画像报告", en="Member profiles")
     lead = Text(
-        zh=f"{rows:,}行档案，日期：{'、'.join(map(str, dates))}。分布与覆盖为最后一个日期。",
+        zh=f"{rows:,}行画像，日期：{'、'.join(map(str, dates))}。覆盖与分布为最后一个日期的。",
         en=f"{rows:,} profiles as of {', '.join(map(str, dates))}. Coverage and distributions are"
         " those of the last date.",
     )

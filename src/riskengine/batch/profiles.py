@@ -21,10 +21,13 @@ from riskengine.profiles.build import join_parts, profile_expression, profile_pa
 from riskengine.profiles.facts import KEYS
 from riskengine.profiles.feature import Facts, Feature
 from riskengine.profiles.features import FEATURES
+from riskengine.sources.parquet import parquet_schema
 from riskengine.sources.query import Engine, connect, open_folder
+from riskengine.tables import CONTRACTS
 
-JOINED_ROWS = 250_000
+JOINED_ROWS = 125_000
 _SPAN = ibis.schema({"first": "string", "last": "string"})
+_OF_SPARK = ("part-", "SUCCESS", "temporary")
 Progress = Callable[[str], None]
 
 
@@ -62,6 +65,7 @@ def write_profiles(
     if len(set(job.as_of)) != len(job.as_of):
         message = f"a date is named twice: {', '.join(map(str, job.as_of))}"
         raise InputError(message)
+    _check_place(job, engine)
     job.out.parent.mkdir(parents=True, exist_ok=True)
     with connect(engine, memory_limit) as connection:
         tables = open_folder(connection, job.data)
@@ -76,14 +80,30 @@ def write_profiles(
         return _on_duckdb(connection, profile_parts(tables, spine, job.features), job, progress)
 
 
+def _check_place(job: ProfileJob, engine: Engine) -> None:
+    """Spark replaces the folder it writes to: only one it wrote before may be there."""
+    if engine is Engine.DUCKDB and job.out.is_dir():
+        message = f"{job.out} is a folder; give a file, such as {job.out / 'profiles.parquet'}"
+        raise InputError(message)
+    if job.out.resolve() in {(job.data / f"{name}.parquet").resolve() for name in CONTRACTS}:
+        message = f"{job.out} is a table of {job.data} itself; write the profiles elsewhere"
+        raise InputError(message)
+    if engine is Engine.SPARK and job.out.exists():
+        there = [job.out] if job.out.is_file() else sorted(job.out.iterdir())
+        others = [path for path in there if not path.name.lstrip("._").startswith(_OF_SPARK)]
+        if others:
+            message = f"Spark would replace {job.out}, and {others[0]} is not Spark's; give another"
+            raise InputError(message)
+
+
 def _spine(connection: Any, job: ProfileJob, tables: dict[str, Any]) -> Any:
     members = tables["members"]
     if job.spine:
-        spine = connection.read_parquet(str(job.spine.resolve()))
-        absent = [key for key in KEYS if key not in spine.columns]
+        absent = [key for key in KEYS if key not in parquet_schema(job.spine).names]
         if absent:
             message = f"{job.spine} lacks the columns {', '.join(absent)}"
             raise TableError(message)
+        spine = connection.read_parquet(str(job.spine.resolve()))
         return spine.select("member_id", as_of=spine.as_of.cast("date"))
     per_date = [
         members.filter(members.known_on <= ibis.literal(day)).select(
@@ -125,7 +145,7 @@ def _on_duckdb(
     stored = {}
     for kind, part in parts.items():
         progress(f"aggregating {kind.value}")
-        stored[kind] = connection.create_table(f"part_{kind.value}", part, temp=True)
+        stored[kind] = connection.create_table(f"part_{kind.value}", part)
     progress("joining profiles")
     # The range is a row of a table, so that the query is put together once and run many times.
     span = connection.create_table("span", schema=_SPAN, temp=True)

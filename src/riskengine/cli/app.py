@@ -55,9 +55,10 @@ def day(as_of: datetime | None) -> date:
     return as_of.date() if as_of else datetime.now().astimezone().date()
 
 
-def progress_bars() -> Progress:
+def progress_bars(width: int = 58) -> Progress:
+    """Bars whose descriptions are `width` characters wide, so that they do not jump."""
     return Progress(
-        TextColumn("{task.description:<58}"),
+        TextColumn(f"{{task.description:<{width}}}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

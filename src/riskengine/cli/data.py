@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import TaskID
 from rich.table import Table
 
 from riskengine.cli.app import Market, Out, app, console, day, progress_bars
@@ -35,15 +36,15 @@ def validate(
     from riskengine.sources.folder import validate as validate_tables
 
     allowed = _share(max_bad)
-    with progress_bars() as progress:
-        bars = {name: progress.add_task(name, total=None) for name in CONTRACTS}
-        summaries = validate_tables(
-            source,
-            quarantine,
-            day(None),
-            lambda name, rows: progress.update(bars[name], completed=rows),
-            out,
-        )
+    with progress_bars(14) as progress:
+        bars: dict[str, TaskID] = {}
+
+        def told(name: str, rows: int) -> None:
+            if name not in bars:
+                bars[name] = progress.add_task(name, total=None)
+            progress.update(bars[name], completed=rows)
+
+        summaries = validate_tables(source, quarantine, day(None), told, out)
     table = Table("table", "rows", "quarantined", "share", "most common reasons")
     too_bad = []
     for found in summaries:
@@ -93,7 +94,7 @@ def simulate(
         )
         for plan in catalogue.plans
     ]
-    with progress_bars() as progress:
+    with progress_bars(26) as progress:
         bar = progress.add_task("drawing synthetic members", total=members)
         made = write_synthetic(
             members,

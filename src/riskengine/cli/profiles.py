@@ -60,7 +60,9 @@ def profiles(
 
 @group.command()
 def publish(
-    profiles: Annotated[Path, typer.Argument(help="Parquet file that `profiles` wrote.")],
+    profiles: Annotated[
+        Path, typer.Argument(help="What `profiles` wrote: a file, or Spark's folder.")
+    ],
 ) -> None:
     """Write the latest profile of each member to the serving store (RISKENGINE_STORE)."""
     from riskengine.store import ProfileStore
@@ -83,6 +85,9 @@ def report(
     """
     from riskengine.batch.profile_report import write_profile_report
 
+    if not as_of:
+        message = "give --as-of DATE, and a second one to see what has moved"
+        raise InputError(message)
     job = ProfileJob(data, out, _days(as_of), features=_features(market))
     with console.status("starting") as status:
         write_profile_report(job, Settings().memory_limit, status.update)
@@ -91,7 +96,9 @@ def report(
 
 @group.command()
 def feast(
-    profiles: Annotated[Path, typer.Argument(help="Parquet file that `profiles` wrote.")],
+    profiles: Annotated[
+        Path, typer.Argument(help="What `profiles` wrote: a file, or Spark's folder.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the Feast repository.")],
     market: Market = "study",
 ) -> None:

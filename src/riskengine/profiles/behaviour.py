@@ -56,7 +56,10 @@ def _days_since(kind: EventKind) -> Feature:
     return Feature(
         number(
             f"days_since_last_{kind.value}",
-            Text(zh=f"最近一次{title.zh}", en=f"Days since the last of: {title.en.lower()}"),
+            Text(
+                zh=f"距最近一次{title.zh}",
+                en=f"Days since the last {title.en.lower().removesuffix('s')}",
+            ),
             "days",
             (0, 40000),
         ),
@@ -122,7 +125,7 @@ OFFERS: tuple[Feature, ...] = (
     ),
     _offers(
         "days_since_last_offer",
-        Text(zh="最近一次报价", en="Days since the last offer"),
+        Text(zh="距最近一次报价", en="Days since the last offer"),
         "days",
         lambda facts: facts.days_before.min(),
         None,

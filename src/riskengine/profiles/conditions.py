@@ -103,6 +103,10 @@ CONDITIONS: tuple[Condition, ...] = (
 )
 
 
+_SETS = 1 << len(CONDITIONS)
+"""How many sets of conditions there are, as whole numbers whose bit k is condition k."""
+
+
 def conditions_of(code: str) -> frozenset[str]:
     """The conditions an ICD-10 code stands for, by its longest listed prefix.
 
@@ -130,16 +134,18 @@ def with_conditions(diagnoses: Any) -> Any:
     """
     codes = diagnoses.select("icd10").distinct()
     codes = codes.mutate(plain=codes.icd10.upper().replace(".", ""))
-    listed = ibis.memtable(_prefix_table())
-    found = []
-    for length in range(LONGEST, SHORTEST - 1, -1):
-        name = f"conditions_{length}"
-        codes = codes.mutate(prefix=codes.plain.substr(0, length))
-        keyed = listed.select(**{"prefix": "prefix", name: "conditions"})
-        codes = codes.left_join(keyed, "prefix").drop("prefix", "prefix_right")
-        found.append(name)
-    codes = codes.select("icd10", conditions=ibis.coalesce(*(codes[name] for name in found), 0))
-    return diagnoses.inner_join(codes, "icd10")
+    tried = ibis.union(
+        *(
+            codes.select("icd10", prefix=codes.plain.substr(0, length), length=ibis.literal(length))
+            for length in range(SHORTEST, LONGEST + 1)
+        )
+    )
+    found = tried.inner_join(ibis.memtable(_prefix_table()), "prefix")
+    # The longest prefix wins: it is the largest of (length, conditions) packed into one number.
+    packed = (found.length * _SETS + found.conditions).max()
+    found = found.group_by("icd10").aggregate(conditions=packed % _SETS)
+    coded = diagnoses.left_join(found, "icd10").drop("icd10_right")
+    return coded.mutate(conditions=ibis.coalesce(coded.conditions, 0))
 
 
 @cache
@@ -266,7 +272,7 @@ DIAGNOSED: tuple[Feature, ...] = (
     ),
     _over_all(
         "days_since_last_chronic_diagnosis",
-        Text(zh="最近一次慢性病诊断", en="Days since the last chronic diagnosis"),
+        Text(zh="距最近一次慢性病诊断", en="Days since the last chronic diagnosis"),
         "days",
         lambda facts: facts.last_days_before.min(where=facts.conditions != 0),
         None,

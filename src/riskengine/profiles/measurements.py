@@ -160,7 +160,7 @@ HEALTH: tuple[Feature, ...] = (
     Feature(
         number(
             "days_since_last_measurement",
-            Text(zh="最近一次测量", en="Days since the last measurement"),
+            Text(zh="距最近一次测量", en="Days since the last measurement"),
             "days",
             (0, 40000),
             sensitive=True,

@@ -125,11 +125,12 @@ def _count_of(service: Service, days: int) -> Feature:
 
 
 def _days_since_last(service: Service | None) -> Feature:
-    name, title = "claim", Text(zh="最近一次就医", en="Days since the last care claimed")
+    name, title = "claim", Text(zh="距最近一次就医", en="Days since the last care claimed")
     if service:
         name = f"{service.value}_claim"
         title = Text(
-            zh=f"最近一次{_SERVICES[service].zh}", en=f"Days since the last {_SERVICES[service].en}"
+            zh=f"距最近一次{_SERVICES[service].zh}",
+            en=f"Days since the last {_SERVICES[service].en}",
         )
     return _claims(
         number(f"days_since_last_{name}", title, "days", (0, 40000)),

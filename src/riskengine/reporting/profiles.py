@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 
 from riskengine.errors import TableError
 from riskengine.profiles.drift import SHIFTED, STABLE, population_stability_index
-from riskengine.profiles.feature import FAMILY_TITLES, Family, Feature
+from riskengine.profiles.feature import FAMILY_TITLES, Family, Feature, Purpose
 from riskengine.reporting.charts import ACTUAL, EXPECTED, QUIET, render
 from riskengine.reporting.report import Section, Table
 from riskengine.vocabulary import AnyArray, FloatArray, Text
@@ -26,20 +27,43 @@ _BINS = 24
 _PER_ROW = 3
 _WIDEST = 1.0
 """PSI at which a bar of the chart stops; the number beside it goes on."""
+_UNITS = {
+    "0 no, 1 yes": "0否，1是",
+    "0 none to 1 limited": "0无至1受限",
+    "claim lines": "条",
+    "conditions": "种",
+    "currency": "金额",
+    "days": "天",
+    "designs": "种",
+    "diagnoses": "次",
+    "measurements": "次",
+    "offers": "次",
+    "people": "人",
+    "points": "分",
+    "policies": "份",
+    "share": "比例",
+    "steps": "步",
+    "times": "次",
+    "visits": "次",
+    "years": "年",
+}
+"""Units in Chinese; one that is not here is the same in both languages, such as mmHg."""
+_A = {"day": "天", "year": "年"}
 
 
 @dataclass(frozen=True)
 class FeatureSummary:
     """One feature at the last date: share known, spread, and PSI against the first date.
 
-    `quantiles` are the 5th, 50th and 95th percentile of known numbers; `counts` by bin (numbers,
-    cut at the 1st and 99th percentile, `edges`) or by level (`labels`). `drift` is NaN with one
-    date only.
+    `quantiles` are the 5th, 50th and 95th percentile of known numbers, `mean` their mean; `counts`
+    by bin (numbers, those beyond the 1st and 99th percentile in the outermost bins, `edges`) or by
+    level (`labels`). `drift` is NaN with one date only.
     """
 
     feature: Feature
     known: float
     drift: float
+    mean: float | None
     quantiles: tuple[float, float, float] | None
     counts: FloatArray
     edges: FloatArray | None
@@ -109,17 +133,19 @@ def _summary(feature: Feature, before: AnyArray, after: AnyArray) -> FeatureSumm
         labels = tuple(question.titled(str(names[k])) for k in order)
         share = len(there) / max(len(after), 1)
         by_level = counts[order].astype(np.float64)
-        return FeatureSummary(feature, share, drift, None, by_level, None, labels)
+        return FeatureSummary(feature, share, drift, None, None, by_level, None, labels)
     known = after[~np.isnan(after)]
     share = len(known) / max(len(after), 1)
     if not len(known):
-        return FeatureSummary(feature, share, drift, None, np.zeros(0), None, ())
+        return FeatureSummary(feature, share, drift, None, None, np.zeros(0), None, ())
     low, *middle, high = np.quantile(known, [0.01, 0.05, 0.5, 0.95, 0.99])
     if low == high:
         low, high = known.min(), known.max()
     edges = _edges(known, float(low), float(high))
-    counts = np.histogram(np.clip(known, edges[0], edges[-1]), edges)[0].astype(np.float64)
-    return FeatureSummary(feature, share, drift, (*map(float, middle),), counts, edges, ())  # type: ignore[arg-type]
+    by_bin = np.histogram(np.clip(known, edges[0], edges[-1]), edges)[0].astype(np.float64)
+    five, half, most = map(float, middle)
+    mean = float(known.mean())
+    return FeatureSummary(feature, share, drift, mean, (five, half, most), by_bin, edges, ())
 
 
 def _edges(known: FloatArray, low: float, high: float) -> FloatArray:
@@ -137,6 +163,7 @@ def _overview(summaries: Sequence[FeatureSummary]) -> Section:
         if not of_family:
             continue
         known = np.array([s.known for s in of_family])
+        pricing = sum(s.feature.purpose.allows(Purpose.PRICING) for s in of_family)
         sensitive = sum(s.feature.question.sensitive for s in of_family)
         rows.append(
             (
@@ -144,6 +171,7 @@ def _overview(summaries: Sequence[FeatureSummary]) -> Section:
                 str(len(of_family)),
                 f"{known.mean():.0%}",
                 f"{known.min():.0%}",
+                str(pricing),
                 str(sensitive),
             )
         )
@@ -157,6 +185,7 @@ def _overview(summaries: Sequence[FeatureSummary]) -> Section:
         Text(zh="特征数", en="features"),
         Text(zh="平均有值率", en="known on average"),
         Text(zh="最低有值率", en="known at least"),
+        Text(zh="可用于定价", en="may price"),
         Text(zh="敏感特征", en="sensitive"),
     )
     return Section(Text(zh="覆盖情况", en="What is known"), words, Table(headings, tuple(rows)))
@@ -168,10 +197,14 @@ def _drift(dates: Sequence[date], summaries: Sequence[FeatureSummary]) -> Sectio
     shifted = sum(s.drift > SHIFTED for s in summaries)
     words = Text(
         zh=f"从{dates[0]}到{dates[-1]}的群体稳定性指数（PSI），按前者的十分位计算，缺失单独成组。"
-        f"{shifted}个特征超过{SHIFTED:g}；低于{STABLE:g}通常视为稳定。图中为变化最大的15个。",
+        f"低于{STABLE:g}通常视为稳定（点线），高于{SHIFTED:g}视为变化（虚线）；{shifted}个特征在其上。"
+        f"图中为变化最大的{len(shown)}个，条长到{_WIDEST:g}为止。历史比窗口短时，长窗口与距首次事件的天数"
+        "必然变化。",
         en=f"Population stability index from {dates[0]} to {dates[-1]}, over deciles of the first,"
-        f" missing values as a bin of their own. {shifted} features are above {SHIFTED:g}; below"
-        f" {STABLE:g} is usually read as stable. The chart shows the 15 that moved most.",
+        f" missing values as a bin of their own. Below {STABLE:g} (dotted line) is usually read as"
+        f" stable, above {SHIFTED:g} (dashed line) as a shift; {shifted} features are above. The"
+        f" chart shows the {len(shown)} that moved most, with bars up to {_WIDEST:g}. While the"
+        " history is shorter than a window, long windows and days since a first event must move.",
     )
 
     def draw(axes: Any, say: Any) -> None:
@@ -181,10 +214,12 @@ def _drift(dates: Sequence[date], summaries: Sequence[FeatureSummary]) -> Sectio
         ]
         axes.barh(place, [min(s.drift, _WIDEST) for s in shown], 0.7, color=colors)
         for height, one in zip(place, shown, strict=True):
-            axes.text(min(one.drift, _WIDEST), height, f" {one.drift:.2f}", va="center", fontsize=8)
+            end = min(one.drift, _WIDEST) + 0.01 * _WIDEST
+            axes.text(end, height, f"{one.drift:.2f}", va="center", fontsize=8)
         axes.set_yticks(place, [say(s.feature.question.title) for s in shown])
         axes.axvline(STABLE, color="black", linewidth=0.8, linestyle=":")
         axes.axvline(SHIFTED, color="black", linewidth=0.8, linestyle="--")
+        axes.set_xlim(0, 1.1 * min(max(s.drift for s in shown), _WIDEST) or 1)
         axes.set_xlabel("PSI")
         axes.grid(axis="y", visible=False)
 
@@ -228,6 +263,7 @@ def _family(family: Family, summaries: Sequence[FeatureSummary]) -> Section:
         Text(zh="特征", en="feature"),
         Text(zh="单位", en="unit"),
         Text(zh="有值", en="known"),
+        Text(zh="均值", en="mean"),
         Text(zh="5%", en="5 %"),
         Text(zh="中位数", en="median"),
         Text(zh="95%", en="95 %"),
@@ -237,9 +273,14 @@ def _family(family: Family, summaries: Sequence[FeatureSummary]) -> Section:
     rows = []
     for summary in summaries:
         question = summary.feature.question
-        middle = summary.quantiles
-        told = [question.titled(q).en for q in middle] if middle else ["", "", ""]
-        row: list[Text | str] = [question.title, question.unit, f"{summary.known:.0%}", *told]
+        middle = (summary.mean, *(summary.quantiles or (None,) * 3))
+        told = ["" if value is None else _rounded(value) for value in middle]
+        row: list[Text | str] = [
+            question.title,
+            _unit(question.unit),
+            f"{summary.known:.0%}",
+            *told,
+        ]
         rows.append((*row, f"{summary.drift:.3f}") if drifts else tuple(row))
     charted = [s for s in summaries if len(s.counts) > 1]
     chart = None
@@ -247,10 +288,22 @@ def _family(family: Family, summaries: Sequence[FeatureSummary]) -> Section:
         lines = -(-len(charted) // _PER_ROW)
         chart = render(lambda axes, say: _small(axes, say, charted), height=1.5 * lines + 0.3)
     words = Text(
-        zh="取值分布见下图，每格一个特征，在1%与99%分位处截断。",
-        en="The spread of values follows, one panel a feature, cut at the 1st and 99th percentile.",
+        zh="取值分布见表后的图，每格一个特征；1%与99%分位以外的值计入最外侧的柱。只有一个取值的特征没有图。",
+        en="The spread of values follows, one panel a feature; values beyond the 1st and 99th"
+        " percentile are in the outermost bars. A feature of one value has no panel.",
     )
     return Section(FAMILY_TITLES[family], words, Table(tuple(headings), tuple(rows)), chart)
+
+
+def _rounded(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _unit(unit: str) -> Text:
+    """A unit in both languages."""
+    head, per, tail = unit.partition(" per ")
+    zh = _UNITS.get(head, head) + (f"/{_A.get(tail, tail)}" if per else "")
+    return Text(zh=zh, en=unit)
 
 
 def _small(axes: Any, say: Any, summaries: Sequence[FeatureSummary]) -> None:
@@ -267,7 +320,7 @@ def _small(axes: Any, say: Any, summaries: Sequence[FeatureSummary]) -> None:
         else:
             one.stairs(summary.counts, summary.edges, fill=True, color=EXPECTED)
             one.xaxis.set_major_locator(MaxNLocator(5, integer=summary.edges[0] % 1 == 0.5))
-        one.set_title(say(summary.feature.question.title), fontsize=8)
+        one.set_title(fill(say(summary.feature.question.title), 40), fontsize=8)
         one.set_yticks([])
         one.tick_params(labelsize=7)
         one.grid(visible=False)

@@ -84,8 +84,9 @@ def validate(
     sources = _database(source) if "://" in source else _folder(Path(source))
     missing = [name for name in CONTRACTS if name not in sources and name not in OPTIONAL]
     if missing:
+        shown = _without_password(source) if "://" in source else source
         message = (
-            f"{source} has no {', '.join(missing)}; expected NAME.parquet, NAME.csv or a table for"
+            f"{shown} has no {', '.join(missing)}; expected NAME.parquet, NAME.csv or a table for"
             f" each of {', '.join(CONTRACTS)}"
         )
         raise TableError(message)
@@ -266,9 +267,15 @@ def _csv_chunks(path: Path) -> Iterator[arrow.Table]:
 def _database(url: str) -> dict[str, _Source]:
     try:
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+        file = engine.url.database
+        if engine.dialect.name == "sqlite" and not (file and Path(file).is_file()):
+            # SQLite would make an empty file of that name.
+            message = f"{url} names no file: give sqlite:///FILE, where FILE is there"
+            raise TableError(message)
         there = set(sqlalchemy.inspect(engine).get_table_names())
     except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
-        message = f"cannot read the database {url}: {error}"
+        said = str(error).splitlines()[0]
+        message = f"cannot read the database {_without_password(url)}: {said}"
         raise TableError(message) from error
 
     def chunks(name: str) -> Iterator[arrow.Table]:
@@ -277,6 +284,13 @@ def _database(url: str) -> dict[str, _Source]:
                 yield arrow.Table.from_pandas(frame, preserve_index=False)
 
     return {name: _Source(partial(chunks, name)) for name in CONTRACTS if name in there}
+
+
+def _without_password(url: str) -> str:
+    try:
+        return sqlalchemy.make_url(url).render_as_string(hide_password=True)
+    except sqlalchemy.exc.ArgumentError:
+        return f"{url.partition('://')[0]}://..."
 
 
 def _write_quarantine(source: _Source, reasons: Reasons, path: Path) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import duckdb
 import ibis
 
 from riskengine.errors import InputError, TableError
+from riskengine.sources.parquet import parquet_schema
 from riskengine.tables import CONTRACTS, OPTIONAL
 
 _TYPES = {"float64": "float64", "date": "date"}
@@ -30,22 +32,35 @@ class Engine(StrEnum):
 def connect(engine: Engine, memory_limit: str = "") -> Iterator[Any]:
     """A connection to `engine`, closed at the end.
 
-    DuckDB uses at most `memory_limit`, such as "700MB" (its own default if empty), and spills the
-    rest to a temporary folder. Spark is the session there is, or a new one by the usual
-    configuration (`SPARK_CONF_DIR`, `spark-submit`), local if nothing else is said. Raises
-    `InputError` when Spark or Java is not there.
+    DuckDB uses at most `memory_limit`, such as "700MB" (its own default if empty), and keeps the
+    rest in a temporary folder, as it does the tables that are made. Spark is the session there
+    is, or a new one by the usual configuration (`SPARK_CONF_DIR`, `spark-submit`), local if
+    nothing else is said. Raises `InputError` when Spark or Java is not there, or the memory limit
+    is none or too small.
     """
     if engine is Engine.SPARK:
         yield _spark()
         return
     with TemporaryDirectory(prefix="riskengine-") as spill:
         limit = {"memory_limit": memory_limit} if memory_limit else {}
-        # Rows are ordered by their keys in the end; keeping the order of files costs memory.
-        connection = ibis.duckdb.connect(
-            temp_directory=spill, preserve_insertion_order=False, **limit
-        )
+        # Tables that are made lie in a file, compressed; in memory they would not be. Rows are
+        # ordered by their keys in the end; keeping the order of files costs memory.
+        try:
+            connection = ibis.duckdb.connect(
+                Path(spill) / "made.duckdb",
+                temp_directory=spill,
+                preserve_insertion_order=False,
+                **limit,
+            )
+        except duckdb.ParserException as error:
+            message = f"RISKENGINE_MEMORY_LIMIT is {memory_limit!r}: give a size such as 700MB"
+            raise InputError(message) from error
         try:
             yield connection
+        except duckdb.OutOfMemoryException as error:
+            said = str(error).splitlines()[0]
+            message = f"more memory is needed: raise RISKENGINE_MEMORY_LIMIT ({said})"
+            raise InputError(message) from error
         finally:
             connection.disconnect()
 
@@ -80,6 +95,9 @@ def open_folder(connection: Any, folder: Path) -> dict[str, Any]:
             " `riskengine validate SOURCE --out FOLDER` writes the tables of a source as Parquet"
         )
         raise TableError(message)
+    for path in paths.values():
+        if path.exists():
+            parquet_schema(path)
     tables = {
         name: connection.read_parquet(str(path.resolve()))
         for name, path in paths.items()
