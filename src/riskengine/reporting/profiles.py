@@ -100,15 +100,15 @@ def profile_sections(
     dates: Sequence[date], summaries: Sequence[FeatureSummary], completion: arrow.Table | None
 ) -> list[Section]:
     """The parts of the report: an overview, drift, run-out, and one section a family."""
-    sections = [_overview(summaries)]
+    sections = [known_section(summaries)]
     if len(dates) > 1:
-        sections.append(_drift(dates, summaries))
+        sections.append(drift_section(dates, summaries))
     if completion is not None:
-        sections.append(_run_out(completion))
+        sections.append(run_out_section(completion))
     for family in Family:
         of_family = [s for s in summaries if s.feature.family is family]
         if of_family:
-            sections.append(_family(family, of_family))
+            sections.append(family_section(family, of_family))
     return sections
 
 
@@ -156,7 +156,8 @@ def _edges(known: FloatArray, low: float, high: float) -> FloatArray:
     return np.linspace(low, high if high > low else low + 1, _BINS + 1)
 
 
-def _overview(summaries: Sequence[FeatureSummary]) -> Section:
+def known_section(summaries: Sequence[FeatureSummary]) -> Section:
+    """How many features of each family are known of how many members, and who may use them."""
     rows: list[tuple[Text | str, ...]] = []
     for family in Family:
         of_family = [s for s in summaries if s.feature.family is family]
@@ -191,7 +192,8 @@ def _overview(summaries: Sequence[FeatureSummary]) -> Section:
     return Section(Text(zh="覆盖情况", en="What is known"), words, Table(headings, tuple(rows)))
 
 
-def _drift(dates: Sequence[date], summaries: Sequence[FeatureSummary]) -> Section:
+def drift_section(dates: Sequence[date], summaries: Sequence[FeatureSummary]) -> Section:
+    """The features that moved most from the first date to the last, by PSI."""
     moved = sorted(summaries, key=lambda s: -s.drift)
     shown = moved[:15]
     shifted = sum(s.drift > SHIFTED for s in summaries)
@@ -230,7 +232,8 @@ def _drift(dates: Sequence[date], summaries: Sequence[FeatureSummary]) -> Sectio
     )
 
 
-def _run_out(completion: arrow.Table) -> Section:
+def run_out_section(completion: arrow.Table) -> Section:
+    """Completion factors by development month, as `completion_factors` gives them."""
     lag = completion["development_month"].to_numpy()
     factor = completion["completion_factor"].to_numpy()
     shown = factor[:6]
@@ -257,7 +260,8 @@ def _run_out(completion: arrow.Table) -> Section:
     return Section(Text(zh="赔付延迟", en="Run-out of claims"), words, chart=render(draw))
 
 
-def _family(family: Family, summaries: Sequence[FeatureSummary]) -> Section:
+def family_section(family: Family, summaries: Sequence[FeatureSummary]) -> Section:
+    """The features of one family: known, mean and percentiles, and a histogram each."""
     drifts = any(not np.isnan(s.drift) for s in summaries)
     headings = [
         Text(zh="特征", en="feature"),
