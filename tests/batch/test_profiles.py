@@ -112,6 +112,14 @@ def test_jobs_that_cannot_be_done_are_refused(insurer: Path, tmp_path: Path) -> 
         write_profiles(ProfileJob(insurer, out, spine=insurer / "members.parquet"))
     with pytest.raises(TableError, match=r"no members.parquet, policies.parquet, claims.parquet"):
         write_profiles(ProfileJob(tmp_path, out, DATES))
+    with pytest.raises(TableError, match=r"nowhere is not a folder: give one of NAME\.parquet"):
+        write_profiles(ProfileJob(tmp_path / "nowhere", out, DATES))
+    misspelt = broken(
+        insurer, tmp_path / "misspelt", "members", pq.read_table(insurer / "members.parquet")
+    )
+    (misspelt / "diagnoses.parquet").rename(misspelt / "diagnosis.parquet")
+    with pytest.raises(TableError, match=r"has no diagnoses, but diagnosis\.parquet: rename it"):
+        write_profiles(ProfileJob(misspelt, out, DATES))
 
 
 def test_profiles_replace_nothing_but_profiles(insurer: Path, tmp_path: Path) -> None:
@@ -183,6 +191,10 @@ def test_the_report_tells_drift_and_run_out(insurer: Path, tmp_path: Path) -> No
     assert "104 features. Never known: Chronic disease index, Physical limitation." in page
     assert "从2024-07-01到2026-01-01的群体稳定性指数" in page
     assert "Run-out of claims" in page
+    assert "Synthetic data: no member is a person. " in page
+    assert "合成数据：没有一位成员是真实的人。" in page
+    assert "Known least: Chronic disease index (0%); Physical limitation (0%); " in page
+    assert re.search(r">Diabetes<.*?>0 no, 1 yes<.*?<td>[0-9.]+%</td><td></td>", page)
     assert page.count("<figure") == 2 * 9  # two languages: drift, run-out, seven families
     for english in re.findall(r'lang="zh-CN">([a-z ,0-9]*[a-z][a-z ,0-9]*)<', page):
         assert english in {"kg/m2", "mmHg"}, english

@@ -208,6 +208,32 @@ def test_missing_columns_and_tables_are_all_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("table", "name"), [("claims", "claim.parquet"), ("events", "event.csv")], ids=str
+)
+def test_a_misspelt_table_is_told_not_taken_for_one_that_nobody_has(
+    tmp_path: Path, table: str, name: str
+) -> None:
+    source = write(book(), tmp_path, name.partition(".")[2])
+    (tmp_path / f"{table}.{name.partition('.')[2]}").rename(tmp_path / name)
+    with pytest.raises(TableError, match=rf"has no {table}, but {name}: rename it, or move it"):
+        validate(source, tmp_path / "quarantine", TODAY)
+    (tmp_path / name).rename(tmp_path / f"notes_of_2024.{name.partition('.')[2]}")
+    if table == "events":
+        validate(source, tmp_path / "quarantine", TODAY)
+
+
+def test_accepted_rows_of_synthetic_tables_stay_called_so(insurer: Path, tmp_path: Path) -> None:
+    validate(str(insurer), tmp_path, date(2026, 12, 31), accepted=tmp_path / "accepted")
+    for name in CONTRACTS:
+        kept = pq.read_schema(tmp_path / "accepted" / f"{name}.parquet")
+        assert kept.metadata[b"riskengine"] == b"synthetic, seed 7"
+    place = tmp_path / "real"
+    place.mkdir()
+    validate(write(book(), place, "csv"), tmp_path, TODAY, accepted=place / "accepted")
+    assert not pq.read_schema(place / "accepted" / "claims.parquet").metadata
+
+
+@pytest.mark.parametrize(
     ("url", "said"),
     [
         ("sqlite:///{place}/no.db", r"sqlite:///.*/no\.db names no file: give sqlite:///FILE"),

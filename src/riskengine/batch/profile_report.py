@@ -12,6 +12,7 @@ from riskengine.batch.profiles import ProfileJob, Progress, write_profiles
 from riskengine.profiles.completion import completion_factors, run_off
 from riskengine.reporting.profiles import profile_sections, summarise
 from riskengine.reporting.report import render_report
+from riskengine.sources.parquet import label_of
 from riskengine.sources.query import Engine, connect, open_folder
 from riskengine.vocabulary import Text
 
@@ -35,6 +36,11 @@ def write_profile_report(
         en=f"{rows:,} profiles as of {', '.join(map(str, dates))}. Coverage and distributions are"
         " those of the last date.",
     )
+    if label_of(job.data / "members.parquet").startswith(b"synthetic"):
+        lead = Text(
+            zh=f"合成数据：没有一位成员是真实的人。{lead.zh}",
+            en=f"Synthetic data: no member is a person. {lead.en}",
+        )
     page = render_report(title, lead, profile_sections(dates, summaries, completion))
     job.out.parent.mkdir(parents=True, exist_ok=True)
     job.out.write_text(page, encoding="utf-8")

@@ -27,8 +27,9 @@ _BINS = 24
 _PER_ROW = 3
 _WIDEST = 1.0
 """PSI at which a bar of the chart stops; the number beside it goes on."""
+_YES_OR_NO = "0 no, 1 yes"
 _UNITS = {
-    "0 no, 1 yes": "0否，1是",
+    _YES_OR_NO: "0否，1是",
     "0 none to 1 limited": "0无至1受限",
     "claim lines": "条",
     "conditions": "种",
@@ -178,8 +179,13 @@ def known_section(summaries: Sequence[FeatureSummary]) -> Section:
         )
     never = [s.feature.question.title for s in summaries if s.known == 0]
     words = Text(
-        zh=f"共{len(summaries)}个特征。从未有值的特征：{'、'.join(t.zh for t in never) or '无'}。",
-        en=f"{len(summaries)} features. Never known: {', '.join(t.en for t in never) or 'none'}.",
+        zh=f"共{len(summaries)}个特征。从未有值的特征：{'、'.join(t.zh for t in never) or '无'}。"
+        "下文每类一节：先是表，再是每个特征一格的取值分布图，1%与99%分位以外的值计入最外侧的柱。"
+        "是否类特征的均值即“是”的比例，与只有一个取值的特征一样没有图。",
+        en=f"{len(summaries)} features. Never known: {', '.join(t.en for t in never) or 'none'}."
+        " A part for each family follows: a table, then the spread of values, one panel a feature,"
+        " with values beyond the 1st and 99th percentile in the outermost bars. The mean of a"
+        " yes/no feature is the share of yes; it has no panel, nor has a feature of one value.",
     )
     headings = (
         Text(zh="类别", en="family"),
@@ -217,7 +223,8 @@ def drift_section(dates: Sequence[date], summaries: Sequence[FeatureSummary]) ->
         axes.barh(place, [min(s.drift, _WIDEST) for s in shown], 0.7, color=colors)
         for height, one in zip(place, shown, strict=True):
             end = min(one.drift, _WIDEST) + 0.01 * _WIDEST
-            axes.text(end, height, f"{one.drift:.2f}", va="center", fontsize=8)
+            paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+            axes.text(end, height, f"{one.drift:.2f}", va="center", fontsize=8, bbox=paper)
         axes.set_yticks(place, [say(s.feature.question.title) for s in shown])
         axes.axvline(STABLE, color="black", linewidth=0.8, linestyle=":")
         axes.axvline(SHIFTED, color="black", linewidth=0.8, linestyle="--")
@@ -268,17 +275,16 @@ def family_section(family: Family, summaries: Sequence[FeatureSummary]) -> Secti
         Text(zh="单位", en="unit"),
         Text(zh="有值", en="known"),
         Text(zh="均值", en="mean"),
-        Text(zh="5%", en="5 %"),
+        Text(zh="5%", en="5%"),
         Text(zh="中位数", en="median"),
-        Text(zh="95%", en="95 %"),
+        Text(zh="95%", en="95%"),
     ]
     if drifts:
         headings.append(Text(zh="PSI", en="PSI"))
     rows = []
     for summary in summaries:
         question = summary.feature.question
-        middle = (summary.mean, *(summary.quantiles or (None,) * 3))
-        told = ["" if value is None else _rounded(value) for value in middle]
+        told = _told(summary)
         row: list[Text | str] = [
             question.title,
             _unit(question.unit),
@@ -286,17 +292,38 @@ def family_section(family: Family, summaries: Sequence[FeatureSummary]) -> Secti
             *told,
         ]
         rows.append((*row, f"{summary.drift:.3f}") if drifts else tuple(row))
-    charted = [s for s in summaries if len(s.counts) > 1]
+    charted = [s for s in summaries if len(s.counts) > 1 and not _yes_or_no(s)]
     chart = None
     if charted:
         lines = -(-len(charted) // _PER_ROW)
         chart = render(lambda axes, say: _small(axes, say, charted), height=1.5 * lines + 0.3)
-    words = Text(
-        zh="取值分布见表后的图，每格一个特征；1%与99%分位以外的值计入最外侧的柱。只有一个取值的特征没有图。",
-        en="The spread of values follows, one panel a feature; values beyond the 1st and 99th"
-        " percentile are in the outermost bars. A feature of one value has no panel.",
+    return Section(
+        FAMILY_TITLES[family], _least_known(summaries), Table(tuple(headings), tuple(rows)), chart
     )
-    return Section(FAMILY_TITLES[family], words, Table(tuple(headings), tuple(rows)), chart)
+
+
+def _least_known(summaries: Sequence[FeatureSummary]) -> Text:
+    """The features of a family that the fewest are known of, in words."""
+    least = sorted((s for s in summaries if round(s.known, 2) < 1), key=lambda s: s.known)[:3]
+    if not least:
+        return Text(zh="所有特征对所有成员都有值。", en="Every feature is known of every member.")
+    named = [(s.feature.question.title, f"{s.known:.0%}") for s in least]
+    return Text(
+        zh=f"有值最少：{'、'.join(f'{title.zh}（{share}）' for title, share in named)}。",
+        en=f"Known least: {'; '.join(f'{title.en} ({share})' for title, share in named)}.",
+    )
+
+
+def _yes_or_no(summary: FeatureSummary) -> bool:
+    return summary.feature.question.unit == _YES_OR_NO
+
+
+def _told(summary: FeatureSummary) -> list[str]:
+    """Mean, 5th percentile, median and 95th; of a yes/no feature the share of yes alone."""
+    if summary.mean is not None and _yes_or_no(summary):
+        return [f"{summary.mean:.1%}", "", "", ""]
+    middle = (summary.mean, *(summary.quantiles or (None,) * 3))
+    return ["" if value is None else _rounded(value) for value in middle]
 
 
 def _rounded(value: float) -> str:
@@ -322,11 +349,20 @@ def _small(axes: Any, say: Any, summaries: Sequence[FeatureSummary]) -> None:
             one.bar(place, summary.counts, 0.8, color=EXPECTED)
             one.set_xticks(place, [say(label) for label in summary.labels])
         else:
-            one.stairs(summary.counts, summary.edges, fill=True, color=EXPECTED)
-            one.xaxis.set_major_locator(MaxNLocator(5, integer=summary.edges[0] % 1 == 0.5))
+            _histogram(one, summary.counts, summary.edges)
         one.set_title(fill(say(summary.feature.question.title), 40), fontsize=8)
         one.set_yticks([])
         one.tick_params(labelsize=7)
         one.grid(visible=False)
     for one in grid[len(summaries) :]:
         one.remove()
+
+
+def _histogram(axes: Any, counts: FloatArray, edges: FloatArray) -> None:
+    """Bars of their own for whole numbers, as `_edges` gives them, else a filled outline."""
+    whole = edges[0] % 1 == 0.5 and edges[1] - edges[0] == 1
+    if whole:
+        axes.bar(edges[:-1] + 0.5, counts, 0.8, color=EXPECTED)
+    else:
+        axes.stairs(counts, edges, fill=True, color=EXPECTED)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=whole))

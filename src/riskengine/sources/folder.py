@@ -28,6 +28,7 @@ from riskengine.sources.check import (
     broken_rules,
     quarantine_rows,
 )
+from riskengine.sources.parquet import LABEL, label_of, refuse_misspelt
 from riskengine.tables import CONTRACTS, HAPPENED, OPTIONAL, is_text
 
 Progress = Callable[[str, int], None]
@@ -51,6 +52,8 @@ class _Source:
     """Where one table is read from: chunks of it as they are, or None where it is absent."""
 
     chunks: Callable[[], Iterator[arrow.Table]]
+    label: bytes = b""
+    """What its writer says the table is, such as synthetic; kept with the accepted rows."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ def validate(
     is the source itself.
     """
     sources = _database(source) if "://" in source else _folder(Path(source))
+    if "://" not in source:
+        refuse_misspelt(Path(source), sources)
     missing = [name for name in CONTRACTS if name not in sources and name not in OPTIONAL]
     if missing:
         shown = _without_password(source) if "://" in source else source
@@ -224,7 +229,7 @@ def _folder(folder: Path) -> dict[str, _Source]:
             message = f"{folder} has both {parquet.name} and {csv.name}: keep one of them"
             raise TableError(message)
         if parquet.exists():
-            found[name] = _Source(partial(_parquet_chunks, parquet))
+            found[name] = _Source(partial(_parquet_chunks, parquet), label_of(parquet))
         elif csv.exists():
             found[name] = _Source(partial(_csv_chunks, csv))
     return found
@@ -313,7 +318,8 @@ def _write_accepted(name: str, source: _Source, reasons: Reasons, path: Path) ->
     """A second pass over the table, for the rows without a reason, in the contract's types."""
     bad = np.array(sorted(reasons), dtype=np.int64)
     first = 0
-    with pq.ParquetWriter(path, _empty(name).schema, compression="zstd") as writer:
+    schema = _empty(name).schema.with_metadata({LABEL: source.label} if source.label else None)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for chunk in source.chunks():
             rows = np.arange(first, first + chunk.num_rows)
             writer.write_table(conform(name, chunk)[0].filter(~np.isin(rows, bad)))

@@ -3,13 +3,18 @@
 Left out: CSV and databases (`sources.folder`) and what the rows mean.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
 import pyarrow as arrow
 import pyarrow.dataset as ds
 
 from riskengine.errors import TableError
+from riskengine.tables import CONTRACTS
+
+LABEL = b"riskengine"
+"""Key of the metadata that says what kind of data a file holds."""
 
 
 def parquet_schema(path: Path) -> arrow.Schema:
@@ -22,6 +27,35 @@ def parquet_batches(path: Path, rows: int) -> Iterator[arrow.RecordBatch]:
     yield from _dataset(path).to_batches(
         batch_size=rows, batch_readahead=1, fragment_readahead=1, use_threads=False
     )
+
+
+def label_of(path: Path) -> bytes:
+    """What the writer of a Parquet file says it is, such as `synthetic, seed 1`; empty if nothing.
+
+    Raises `TableError` when there is nothing to read.
+    """
+    label: bytes = (parquet_schema(path).metadata or {}).get(LABEL, b"")
+    return label
+
+
+def refuse_misspelt(folder: Path, found: Collection[str]) -> None:
+    """Raise `TableError` for a file whose name is nearly that of a table which is not there.
+
+    An optional table under a wrong name would otherwise be taken for one that nobody has.
+    """
+    others = {
+        path.stem: path.name
+        for path in sorted(folder.iterdir())
+        if path.suffix in {".parquet", ".csv"} and path.stem not in CONTRACTS
+    }
+    for name in (name for name in CONTRACTS if name not in found):
+        near = get_close_matches(name, others, n=1, cutoff=0.8)
+        if near:
+            message = (
+                f"{folder} has no {name}, but {others[near[0]]}: rename it, or move it elsewhere"
+                " if it is something else"
+            )
+            raise TableError(message)
 
 
 def _dataset(path: Path) -> ds.Dataset:

@@ -15,7 +15,7 @@ import duckdb
 import ibis
 
 from riskengine.errors import InputError, TableError
-from riskengine.sources.parquet import parquet_schema
+from riskengine.sources.parquet import parquet_schema, refuse_misspelt
 from riskengine.tables import CONTRACTS, OPTIONAL
 
 _TYPES = {"float64": "float64", "date": "date"}
@@ -84,10 +84,14 @@ def _spark() -> Any:
 def open_folder(connection: Any, folder: Path) -> dict[str, Any]:
     """The tables of `folder` (NAME.parquet, a file or a folder of files) as Ibis tables.
 
-    Raises `TableError` when a table that must be there is missing, or naming all columns that are
-    absent or of another type than their contract's.
+    Raises `TableError` when a table that must be there is missing or one is misspelt, or naming all
+    columns that are absent or of another type than their contract's.
     """
+    if not folder.is_dir():
+        message = f"{folder} is not a folder: give one of NAME.parquet for each table"
+        raise TableError(message)
     paths = {name: folder / f"{name}.parquet" for name in CONTRACTS}
+    refuse_misspelt(folder, [name for name, path in paths.items() if path.exists()])
     missing = [n for n, path in paths.items() if not path.exists() and n not in OPTIONAL]
     if missing:
         message = (

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from riskengine.errors import InputError
+from riskengine.sources.parquet import LABEL
 from riskengine.sources.synthetic.assumptions import BLOCK_MEMBERS, PlanDesign
 from riskengine.sources.synthetic.tables import draw_block
 from riskengine.vocabulary import Currency
@@ -60,7 +61,7 @@ def simulate(
         for number in range(-(-members // BLOCK_MEMBERS)):
             for name, table in draw_block(seed, number, members, plans, currency).items():
                 if name not in writers:
-                    schema = table.schema.with_metadata({"riskengine": f"synthetic, seed {seed}"})
+                    schema = table.schema.with_metadata({LABEL: f"synthetic, seed {seed}"})
                     path = out / f"{name}.parquet"
                     writers[name] = open_files.enter_context(
                         pq.ParquetWriter(path, schema, compression="zstd")
