@@ -1,22 +1,19 @@
 """The contract of every table that crosses a stage.
 
 One pandera model a table is the single definition; the Table Schema files in `data/schemas/` are
-generated from it (`riskengine schemas`). The docstring of a contract describes the table in English
-and in Chinese, then, in both, each column whose title does not say it all. Every fact carries two
+generated from it (`riskengine schemas`, `sources.table_schema`). The docstring of a contract
+describes the table in English and in Chinese, then, in both, each column. Every fact carries two
 dates: when it happened and when it became known. Left out: reading files and what becomes of rows
 that break a contract (`sources.check`, `sources.folder`).
 """
 
-import re
 from collections.abc import Callable
-from inspect import cleandoc
 from typing import Any, TypeAlias, TypeVar, cast
 
 import pandas as pd
 import pandera.pandas as pa
 import pyarrow as arrow
 
-from riskengine.errors import TableError
 from riskengine.vocabulary import Currency, EventKind, Measure, SelfRatedHealth, Service, Sex, Text
 
 Tables: TypeAlias = dict[str, arrow.Table]
@@ -31,6 +28,10 @@ class Contract(pa.DataFrameModel):  # type: ignore[misc]
 
     member_id: The insurer's own number of the person, the same in all tables.
     member_id：保险公司给这个人的编号，所有表一致。
+    policy_id: The insurer's own number of a policy period of one member.
+    policy_id：保险公司给一名成员的一个保单期间的编号。
+    claim_id: The insurer's own number of a claim line; a bill may have several lines.
+    claim_id：保险公司给一条赔案明细的编号；一张账单可有多条明细。
     known_on: When the insurer came to know of the row; no feature uses it before that day.
     known_on：保险公司获知这一行的日期；在此日之前，任何特征都不使用它。
     """
@@ -64,6 +65,16 @@ class Members(Contract):
     """One row a member: what does not change while the member is with us.
     每行一名成员：在保期间不变的信息。
 
+    birth_date: Age is counted from this day.
+    birth_date：从这一天起计算年龄。
+    sex: As the insurer has it on record.
+    sex：以保险公司的记录为准。
+    rating_area: The area that the tariff of the market tells apart; empty if it knows none.
+    rating_area：市场费率所区分的地区；不区分时为空。
+    education_years: Years of schooling, those of whoever heads the household.
+    education_years：户主接受学校教育的年数。
+    household_income: Of the whole household, in the currency of the claims.
+    household_income：全家收入，币种与赔案相同。
     self_rated_health: The member's own answer when cover was taken out.
     self_rated_health：投保时成员自己的回答。
     """
@@ -101,6 +112,8 @@ class Policies(Contract):
     out_of_pocket_maximum：成员一年最多自付的金额；空值表示没有上限。
     individual_deductible: 1 where the member first pays a deductible of their own.
     individual_deductible：1表示成员先自付个人免赔额。
+    start_date: Cover begins with this day.
+    start_date：自当日起承保。
     end_date: That day is still covered.
     end_date：含当日。
     exposure: Time at risk inside the policy period.
@@ -129,12 +142,16 @@ class Claims(Contract):
     """One row a claim line; a reversal is a negative line that names the line it takes back.
     每行一条赔案明细；冲销为负数行，并指明所冲销的明细。
 
-    claim_id: A bill may have several lines.
-    claim_id：一张账单可有多条明细。
+    service: The kind of care that the line is for.
+    service：这条明细所属的医疗类别。
+    service_date: When the care was given; of a stay, its first day.
+    service_date：就医的日期；住院为入院日期。
     reported_on: When the insurer came to know of the line; no feature uses it before that day.
     reported_on：保险公司获知这条明细的日期；在此日之前，任何特征都不使用它。
     allowed_amount: What the bill is worth under the contract, whoever pays it.
     allowed_amount：按合同认可的账单金额，不论由谁支付。
+    currency: ISO 4217 code of the amount; one book, one currency.
+    currency：金额的ISO 4217币种代码；一份数据只用一种币种。
     visit_count: Face-to-face visits in this line; empty where it is no visit.
     visit_count：这条明细包含的当面就诊次数；不是就诊时为空。
     hospital_days: Days of stay in this line; empty where it is no stay.
@@ -170,6 +187,8 @@ class Diagnoses(Contract):
 
     icd10: Of the WHO, ICD-10-CM or China's clinical edition, with or without the dot.
     icd10：世界卫生组织版、ICD-10-CM或中国临床版，可带点或不带点。
+    diagnosed_on: When the diagnosis was made, as on the claim line.
+    diagnosed_on：作出诊断的日期，与赔案明细一致。
     """
 
     claim_id: str = _column("赔案明细编号", "Claim line")
@@ -185,10 +204,14 @@ class Measurements(Contract):
     """One row a dated number about a member's health or household.
     每行一个关于成员健康或家庭的数值及其日期。
 
+    measure: What was measured; it says the unit of the value.
+    measure：测量的项目，决定数值的单位。
     value: Body mass index in kg/m2, glycated haemoglobin in %, systolic pressure in mmHg, total
         cholesterol in mmol/L, indices in points, household size in people, the others from 0 to 1.
     value：体重指数kg/m2，糖化血红蛋白%，收缩压mmHg，总胆固醇mmol/L，
         各指数为分，家庭人数为人，其余为0至1。
+    measured_on: When it was measured or asked.
+    measured_on：测量或询问的日期。
     """
 
     member_id: str = _column("成员编号", "Member")
@@ -204,10 +227,16 @@ class Events(Contract):
     """One row something a member did: a visit to the app, steps walked, a call.
     每行成员的一次行为：访问应用、步行、来电。
 
+    event_id: One row has one number, whatever its kind.
+    event_id：每行一个编号，与类型无关。
+    kind: What the member did.
+    kind：成员做了什么。
     plan: The plan that a page view was about; empty where it was about none.
     plan：浏览的页面所介绍的计划；与计划无关时为空。
     quantity: Steps of that day, or minutes of a call; empty for other events.
     quantity：当日步数，或来电的分钟数；其他事件为空。
+    occurred_on: When the member did it.
+    occurred_on：行为发生的日期。
     """
 
     event_id: str = _column("事件编号", "Event", unique=True)
@@ -227,6 +256,8 @@ class Offers(Contract):
 
     offer_id: One plan on one list.
     offer_id：一次展示中的一个计划。
+    plan: The plan shown, by its name in the catalogue.
+    plan：所展示计划在产品目录中的名称。
     position: 1 is the top of the list.
     position：1为列表最上方。
     offered_premium: The premium that the member was shown.
@@ -235,6 +266,8 @@ class Offers(Contract):
     propensity：随机排序时得到这一顺序的概率；未知时为空。
     chosen: Empty while undecided.
     chosen：空值表示尚未决定。
+    shown_on: When the list was shown.
+    shown_on：展示列表的日期。
     """
 
     offer_id: str = _column("展示编号", "Offer", unique=True)
@@ -300,75 +333,6 @@ HAPPENED = {
     "offers": "shown_on",
 }
 """The date on which a row's fact happened: not before the member's birth."""
-
-
-def table_schema(name: str) -> dict[str, Any]:
-    """The Frictionless Table Schema of one contract, ready to be written as JSON.
-
-    Raises `TableError` for a table that has no contract.
-    """
-    if name not in CONTRACTS:
-        message = f"no contract for table {name!r}; there are {', '.join(CONTRACTS)}"
-        raise TableError(message)
-    schema = CONTRACTS[name].to_schema()
-    words, about = _words(CONTRACTS[name])
-    references = [
-        {"fields": [column], "reference": {"resource": other, "fields": [PRIMARY_KEYS[other]]}}
-        for column, other in FOREIGN_KEYS.get(name, {}).items()
-    ]
-    return {
-        "$schema": "https://datapackage.org/profiles/2.0/tableschema.json",
-        "name": name,
-        "title": TITLES[name].en,
-        "title_zh": TITLES[name].zh,
-        "description": words.en,
-        "description_zh": words.zh,
-        "fields": [_field(column, about.get(column.name)) for column in schema.columns.values()],
-        "primaryKey": [PRIMARY_KEYS[name]] if name in PRIMARY_KEYS else [],
-        "foreignKeys": references,
-        "rules": [check.name for check in schema.checks],
-    }
-
-
-_TYPES = {"str": "string", "string[pyarrow]": "string", "float64": "number", "date": "date"}
-_CONSTRAINTS = {
-    "greater_than_or_equal_to": "minimum",
-    "less_than_or_equal_to": "maximum",
-    "greater_than": "exclusiveMinimum",
-    "isin": "enum",
-    "str_matches": "pattern",
-}
-
-
-def _words(contract: type[Contract]) -> tuple[Text, dict[str, Text]]:
-    """What the docstring of a contract says of the table and, by name, of its columns."""
-    table, _, columns = cleandoc(contract.__doc__ or "").partition("\n\n")
-    en, zh = table.split("\n")
-    columns = f"{cleandoc(Contract.__doc__ or '')}\n{columns}"
-    told = re.findall(r"^(\w+): (.+(?:\n .+)*)\n\1：(.+(?:\n .+)*)$", columns, re.M)
-    about = {
-        name: Text(zh=re.sub(r"\n +", "", said_zh), en=re.sub(r"\n +", " ", said_en))
-        for name, said_en, said_zh in told
-    }
-    return Text(zh=zh, en=en), about
-
-
-def _field(column: Any, about: Text | None) -> dict[str, Any]:
-    constraints: dict[str, Any] = {"required": not column.nullable}
-    if column.unique:
-        constraints["unique"] = True
-    for check in column.checks:
-        (value,) = check.statistics.values()
-        constraints[_CONSTRAINTS[check.name]] = value
-    return {
-        "name": column.name,
-        "type": _TYPES[str(column.dtype)],
-        "title": column.title,
-        "title_zh": column.metadata["title_zh"],
-        **({"description": about.en, "description_zh": about.zh} if about else {}),
-        "unit": column.metadata["unit"],
-        "constraints": constraints,
-    }
 
 
 def is_number(kind: arrow.DataType) -> bool:

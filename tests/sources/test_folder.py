@@ -98,6 +98,13 @@ def reasons(where: Path, table: str) -> list[str]:
         ("claims", {"claim_id": "c2", "service_date": None}, "service_date=None: not_nullable"),
         ("members", {"member_id": "m2", "birth_date": date(2030, 1, 1),
          "known_on": date(2030, 1, 1)}, "birth_date: later than today, 2026-03-01"),
+        ("claims", {"claim_id": "c2", "reported_on": date(2027, 1, 1)}, "reported_on: later than "
+         "today, 2026-03-01"),
+        ("policies", {"policy_id": "p2", "start_date": date(2027, 1, 1),
+         "end_date": date(2027, 12, 31), "known_on": date(2026, 12, 1)}, "known_on: later than "
+         "today, 2026-03-01"),
+        ("policies", {"policy_id": "p2", "start_date": date(1979, 1, 1)}, "start_date=1979-01-01: "
+         "before the member's birth on 1980-05-01"),
         ("diagnoses", {"icd10": "diabetes"}, "icd10=diabetes: str_matches("),
         ("diagnoses", {"icd10": "E11."}, "icd10=E11.: str_matches("),
         ("diagnoses", {"icd10": "e11.9"}, "icd10=e11.9: str_matches("),
@@ -121,7 +128,11 @@ def test_good_rows_pass_in_every_form(tmp_path: Path) -> None:
         "claim_id": "c2", "allowed_amount": -80.0, "visit_count": -1.0, "reversal_of": "c1",
     }  # fmt: skip
     codes = ("E119", "Z00", "I10.x00", "E11.900x001", "S72001A", "S72.001A")
-    tables = book(claims=[reversal], diagnoses=[{"icd10": code} for code in codes])
+    sold: dict[str, object] = {
+        "policy_id": "p2", "start_date": date(2026, 4, 1), "end_date": date(2026, 12, 31),
+        "exposure": 0.75, "known_on": date(2026, 2, 1),
+    }  # fmt: skip
+    tables = book(claims=[reversal], policies=[sold], diagnoses=[{"icd10": code} for code in codes])
     for kind in ("parquet", "csv", "database"):
         place = tmp_path / kind
         place.mkdir()

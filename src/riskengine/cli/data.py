@@ -10,7 +10,8 @@ from rich.table import Table
 
 from riskengine.cli.app import Market, Out, app, console, day, progress_bars
 from riskengine.errors import InputError
-from riskengine.tables import CONTRACTS, table_schema
+from riskengine.sources.table_schema import table_schema
+from riskengine.tables import CONTRACTS
 from riskengine.vocabulary import Currency
 
 

@@ -80,9 +80,9 @@ def validate(
 
     Bad rows go to `quarantine/<table>.parquet` with the reason; a table without bad rows leaves no
     file. The other rows go to the folder `accepted`, if given, as Parquet in the contracts' own
-    types. Facts later than `today` are bad. `progress` is told the table and its rows done. Raises
-    `TableError` when a table that must be there is missing or lacks a column, and when `accepted`
-    is the source itself.
+    types. What happened or was known later than `today` is bad; cover may begin later. `progress`
+    is told the table and its rows done. Raises `TableError` when a table that must be there is
+    missing, lacks a column or is misspelt, and when `accepted` is the source itself.
     """
     sources = _database(source) if "://" in source else _folder(Path(source))
     if "://" not in source:
@@ -122,8 +122,9 @@ def _validate_table(
         for row, said in broken_rules(name, typed).items():
             # A value of the wrong type is null by now; its own reason is the one that helps.
             found.setdefault(row, said)
-        for row in _later_than(typed, HAPPENED[name], today):
-            found.setdefault(row, []).append(f"{HAPPENED[name]}: later than today, {today}")
+        for column in _dates_of_the_past(name):
+            for row in _later_than(typed, column, today):
+                found.setdefault(row, []).append(f"{column}: later than today, {today}")
         keys.stage(name, rows_in, typed, found)
         reasons |= {rows_in + row: said for row, said in found.items()}
         rows_in += chunk.num_rows
@@ -324,6 +325,12 @@ def _write_accepted(name: str, source: _Source, reasons: Reasons, path: Path) ->
             rows = np.arange(first, first + chunk.num_rows)
             writer.write_table(conform(name, chunk)[0].filter(~np.isin(rows, bad)))
             first += chunk.num_rows
+
+
+def _dates_of_the_past(name: str) -> list[str]:
+    """Dates that cannot lie ahead: when a row was known and, but for cover sold, when it was."""
+    known = "reported_on" if name == "claims" else "known_on"
+    return [known] if name == "policies" else [HAPPENED[name], known]
 
 
 def _later_than(table: arrow.Table, column: str, today: date) -> list[int]:
