@@ -207,6 +207,8 @@ def test_settings_and_files_that_cannot_be_used_are_one_line_too(
     done = run("serve")
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "RISKENGINE_PORT: Input should be a valid integer" in done.err
+    monkeypatch.setenv("RISKENGINE_PORT", "99999")
+    assert "RISKENGINE_PORT: Input should be less than or equal to 65535" in run("serve").err
     monkeypatch.delenv("RISKENGINE_PORT")
     (tmp_path / "file").write_text("")
     done = run("schemas", "--folder", str(tmp_path / "file" / "schemas"))
@@ -263,6 +265,10 @@ def test_profiles_are_built_reported_and_published(
     [
         (["profiles"], "give --data FOLDER and --out FILE, or a command"),
         (["profiles", "--data", "{tmp}", "--as-of", "2025-01-01", "--out", "p"], "has no members."),
+        (
+            ["profiles", "--data", "{tmp}/no", "--as-of", "2025-01-01", "--out", "p"],
+            "is not a folder: give one of NAME.parquet",
+        ),
         (["profiles", "report", "--data", "{tmp}"], "give --as-of DATE"),
         (["profiles", "publish", "no.parquet"], "no.parquet is not there"),
         (["profiles", "feast", "no.parquet", "--out", "{tmp}"], "no.parquet is not there"),
@@ -282,7 +288,14 @@ def test_a_mistake_with_tables_is_one_line_too(
 
 
 def test_usage_errors_are_exit_code_2_without_a_traceback(run: Run) -> None:
-    for arguments in (["reprice"], ["quote", "--as-of", "soon", "--answers", "{}"], ["nothing"]):
+    for arguments in (
+        ["reprice"],
+        ["quote", "--as-of", "soon", "--answers", "{}"],
+        ["nothing"],
+        ["serve", "--port", "99999"],
+        ["profiles", "--data", "x", "--out", "p", "--as-of", "2024-13-01"],
+        ["profiles", "--data", "x", "--out", "p", "--as-of", "2024-01-01", "--engine", "sparc"],
+    ):
         done = run(*arguments)
         assert done.code == 2
         assert "Traceback" not in done.err

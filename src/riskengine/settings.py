@@ -3,6 +3,7 @@
 Business values do not belong here; they are in rate books, policies and model specs.
 """
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -20,4 +21,4 @@ class Settings(BaseSettings):
     memory_limit: str = ""
     models: str = "models"
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: int = Field(default=8000, ge=0, le=65535)

@@ -60,7 +60,7 @@ def demo(out: Out = Path("demo-output")) -> None:
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on.")] = None,
 ) -> None:
     """Serve quotes and recommendations over HTTP; the documentation is at /docs."""
     import uvicorn
