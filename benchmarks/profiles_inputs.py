@@ -1,8 +1,7 @@
-"""What the benchmark of profiles reads besides the tables: ICD-10 prefixes, entity rows, the truth.
+"""What the benchmark of profiles reads besides the tables: ICD-10 prefixes and entity rows.
 
 python -m benchmarks.profiles_inputs prefixes OUT
 python -m benchmarks.profiles_inputs entities DATA EARLIER LATER OUT
-python -m benchmarks.profiles_inputs truth ENTITIES PROFILES OUT
 """
 
 import sys
@@ -18,7 +17,7 @@ def prefixes(out: str) -> None:
 
 
 def entities(data: str, earlier: str, later: str, out: str) -> None:
-    """Every member once, every other one as of the earlier date, also those not known by it."""
+    """Every member once, about half as of each date, also those not known by it."""
     duckdb.execute(
         f"""COPY (SELECT member_id,
           CASE WHEN hash(member_id) % 2 = 0 THEN DATE '{earlier}' ELSE DATE '{later}' END AS as_of
@@ -26,13 +25,5 @@ def entities(data: str, earlier: str, later: str, out: str) -> None:
     )
 
 
-def truth(entity_rows: str, profiles: str, out: str) -> None:
-    """The hand-written profile of each entity row; all null for a member not known by then."""
-    duckdb.execute(
-        f"""COPY (FROM '{entity_rows}' LEFT JOIN '{profiles}' USING (member_id, as_of))
-        TO '{out}' (FORMAT parquet)"""
-    )
-
-
 if __name__ == "__main__":
-    {"prefixes": prefixes, "entities": entities, "truth": truth}[sys.argv[1]](*sys.argv[2:])
+    {"prefixes": prefixes, "entities": entities}[sys.argv[1]](*sys.argv[2:])
