@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check format serve bench golden notebooks lock clean
+.PHONY: help demo test check format serve bench bench-profiles golden notebooks lock clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -38,8 +38,13 @@ format: $(READY) ## format the code and mend what lint can mend
 serve: $(READY) ## serve quotes over HTTP; documentation at /docs
 	$(BIN)/riskengine serve
 
-bench: $(READY) ## measure, and rewrite benchmarks/RESULTS.md
+bench: $(READY) ## measure quality on the RAND study, into benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.rand_hie
+
+BENCH_DATA ?= /tmp/riskengine-bench
+FEAST_PYTHON ?=
+bench-profiles: $(READY) ## measure profiles of 1,000,000 members; an hour, and 10 GB in BENCH_DATA
+	$(BIN)/python -m benchmarks.profiles --data $(BENCH_DATA) $(if $(FEAST_PYTHON),--feast-python $(FEAST_PYTHON))
 
 golden: $(READY) ## rewrite the golden quotes
 	$(BIN)/python -m tests.golden.rewrite

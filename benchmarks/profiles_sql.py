@@ -172,19 +172,24 @@ offered AS (
     FROM spine JOIN '{known.format("offers")}' USING (member_id)
     WHERE shown_on < as_of AND known_on <= as_of)
   GROUP BY ALL)
-SELECT m.member_id, s.as_of, (s.as_of - birth_date) / 365.25 AS age, {", ".join(MEMBER)},
+SELECT m.member_id, m.as_of, (m.as_of - birth_date) / 365.25 AS age, {", ".join(MEMBER)},
   * EXCLUDE (member_id, as_of, birth_date, known_on, {", ".join(MEMBER)})
     REPLACE ({_zeros()})
-FROM spine s JOIN '{known.format("members")}' m USING (member_id)
+FROM (SELECT s.*, m.* EXCLUDE (member_id) FROM spine s
+  LEFT JOIN '{known.format("members")}' m
+  ON m.member_id = s.member_id AND m.known_on <= s.as_of) m
 LEFT JOIN cover USING (member_id, as_of) LEFT JOIN claim USING (member_id, as_of)
 LEFT JOIN ill USING (member_id, as_of) LEFT JOIN measured USING (member_id, as_of)
 LEFT JOIN done USING (member_id, as_of) LEFT JOIN offered USING (member_id, as_of)
-WHERE m.known_on <= s.as_of ORDER BY m.member_id, s.as_of"""
+ORDER BY m.member_id, m.as_of"""
 
 
 def _zeros() -> str:
     """Where nothing means none: for the covered in the window, or for everyone we know."""
-    parts = [f"coalesce({name}, 0) AS {name}" for name in zero_for_all()]
+    parts = [
+        f"CASE WHEN m.known_on IS NOT NULL THEN coalesce({n}, 0) ELSE nullif({n}, 0) END AS {n}"
+        for n in zero_for_all()
+    ]
     parts += [
         f"CASE WHEN covered_days_{w}d > 0 THEN coalesce({n}, 0) ELSE nullif({n}, 0) END AS {n}"
         for n, w in zero_if_covered().items()

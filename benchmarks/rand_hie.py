@@ -1,7 +1,7 @@
 """Held-out quality on the RAND study: deviance beside the mean and a GLM, and what plans pay.
 
 Five folds by person; every figure comes from models that never saw the person, balance factor and
-continuance included. Rewrites benchmarks/RESULTS.md.
+continuance included. Rewrites its section of benchmarks/RESULTS.md.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as arrow
 
+from benchmarks.results import write_section
 from riskengine.products.load import read_catalogue, shipped
 from riskengine.profiles.build import build_experience
 from riskengine.risk.design import training_columns
@@ -100,10 +101,6 @@ def main() -> None:
     ours = complete_experience(build_experience(tables_from_study(read_study())))
     priced = measure(read_spec(HERE.parent / "models" / "medical_spend.toml"), ours, "pricing")
     lines = [
-        "# Results",
-        "",
-        "## RAND Health Insurance Experiment (`make bench`)",
-        "",
         "Five folds by person, outcome per year of exposure, weighted by exposure; deviances are"
         " means (Poisson for visits, Tweedie 1.5 for spend), lower is better. Published columns"
         " include race and the participation incentive; pricing columns do not, and answers may"
@@ -122,9 +119,7 @@ def main() -> None:
         "|" + "---|" * 12,
         *plan_paid_rows(priced),
     ]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
+    write_section("RAND Health Insurance Experiment (`make bench`)", lines)
 
 
 if __name__ == "__main__":

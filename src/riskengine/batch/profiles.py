@@ -6,6 +6,7 @@ order. Spark plans for itself and writes a folder of Parquet parts.
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -154,12 +155,19 @@ def _on_duckdb(
     beside = job.out.with_name(job.out.name + ".part")
     rows = 0
     writer: pq.ParquetWriter | None = None
-    for first, last in _ranges(connection, stored[Facts.MEMBER]):
-        connection.create_table("span", _span(first, last), temp=True, overwrite=True)
-        profiles = connection.con.sql(query).to_arrow_table()
-        writer = writer or pq.ParquetWriter(beside, profiles.schema)
-        writer.write_table(profiles)
-        rows += profiles.num_rows
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        written: Future[None] | None = None
+        for first, last in _ranges(connection, stored[Facts.MEMBER]):
+            connection.create_table("span", _span(first, last), temp=True, overwrite=True)
+            profiles = connection.con.sql(query).to_arrow_table()
+            rows += profiles.num_rows
+            if written:
+                written.result()
+            writer = writer or pq.ParquetWriter(beside, profiles.schema)
+            # One range is written while the next is joined.
+            written = thread.submit(writer.write_table, profiles)
+    if written:
+        written.result()
     if writer is None:
         message = f"no member of {job.data} is known by {', '.join(map(str, job.as_of))}"
         raise InputError(message)

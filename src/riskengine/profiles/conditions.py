@@ -140,7 +140,7 @@ def with_conditions(diagnoses: Any) -> Any:
             for length in range(SHORTEST, LONGEST + 1)
         )
     )
-    found = tried.inner_join(ibis.memtable(_prefix_table()), "prefix")
+    found = tried.inner_join(ibis.memtable(prefix_table()), "prefix")
     # The longest prefix wins: it is the largest of (length, conditions) packed into one number.
     packed = (found.length * _SETS + found.conditions).max()
     found = found.group_by("icd10").aggregate(conditions=packed % _SETS)
@@ -181,7 +181,8 @@ def _listed_codes() -> dict[str, frozenset[str]]:
 
 
 @cache
-def _prefix_table() -> arrow.Table:
+def prefix_table() -> arrow.Table:
+    """Every prefix with its conditions as bits, as `with_conditions` joins them."""
     bits = {condition.name: 1 << position for position, condition in enumerate(CONDITIONS)}
     sets = sorted(_prefix_sets().items())
     return arrow.table(

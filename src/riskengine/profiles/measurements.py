@@ -114,11 +114,11 @@ def _slope_a_year(facts: Any, where: Any) -> Any:
     Null while the days' standard deviation is below that of two values 90 days apart: the noise
     of two neighbouring values is no trend.
     """
-    days = facts.days_before
+    days = facts.days_before.cast("float64")  # whole: sums do not depend on the order
     n = facts.count(where=where).cast("float64")
     value = millionths(facts.value)
-    x, y = days.sum(where=where).cast("float64"), in_units(value.sum(where=where))
-    xx = (days * days).sum(where=where).cast("float64")
+    x, y = days.sum(where=where), in_units(value.sum(where=where))
+    xx = (days * days).sum(where=where)
     xy = in_units((value * days).sum(where=where))
     spread = n * xx - x * x
     return (
