@@ -14,7 +14,7 @@ import pyarrow as arrow
 from benchmarks.results import write_section
 from riskengine.products.load import read_catalogue, shipped
 from riskengine.profiles.build import build_experience
-from riskengine.risk.design import training_columns
+from riskengine.risk.columns import training_columns
 from riskengine.risk.diagnostics import (
     actual_over_expected,
     bootstrap_mean,
@@ -24,8 +24,9 @@ from riskengine.risk.diagnostics import (
     unit_tweedie_deviance,
 )
 from riskengine.risk.fit import HeldOut, cross_fit, held_out_mean
-from riskengine.risk.glm import held_out_average, held_out_glm
+from riskengine.risk.outcome import outcome_of
 from riskengine.risk.spec import Kind, ModelSpec, read_spec
+from riskengine.risk.yardstick import held_out_average, held_out_glm
 from riskengine.sources.rand_hie import read_study, tables_from_study
 from riskengine.training import check_plan_paid, complete_experience
 
@@ -47,19 +48,19 @@ class Measured:
 def measure(spec: ModelSpec, table: arrow.Table, columns: str) -> Measured:
     """Fit, predict held-out, and write one row of the table."""
     data = training_columns(spec, table)
-    exposure = data[spec.model.exposure or ""]
-    outcome = data[spec.model.target] / exposure
+    observed = outcome_of(spec, data)
+    outcome, exposure = observed.actual, observed.weight
     held_out = cross_fit(spec, table)
     mean = held_out_mean(held_out, table)
-    rows = [part.rows for part in held_out]
-    glm = held_out_glm(spec, table, rows)
-    flat = held_out_average(outcome, exposure, rows)
+    splits = [part.split for part in held_out]
+    glm = held_out_glm(spec, data, observed, splits)
+    flat = held_out_average(observed, splits)
     unit = deviance_of(spec)
     scores = [np.average(unit(outcome, m), weights=exposure) for m in (flat, glm, mean)]
     gain = bootstrap_mean(
         unit(outcome, glm) - unit(outcome, mean),
         exposure,
-        data[spec.folds.group],
+        data[spec.folds.group or ""],
         np.random.default_rng(1),
     )
     row = (

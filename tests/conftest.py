@@ -58,5 +58,5 @@ def experience(tables: Tables) -> arrow.Table:
 def quick_spec() -> ModelSpec:
     """The shipped spec with few trees."""
     spec = read_spec(ROOT / "models" / "medical_spend.toml")
-    trees = spec.lightgbm.model_copy(update={"rounds": 30, "learning_rate": 0.1})
+    trees = spec.lightgbm.model_copy(update={"rounds": 30, "learning_rate": 0.1, "num_leaves": 12})
     return spec.model_copy(update={"lightgbm": trees})

@@ -87,7 +87,7 @@ def test_demo_ends_with_results_and_the_next_command(demo: str, place: Path) -> 
     assert "1,712 policies repriced, 0 quarantined" in demo
     for name in re.findall(r"out/([a-z.]+)", demo):
         assert (place / "out" / name).stat().st_size > 0
-    assert len(re.findall(r"out/([a-z.]+)", demo)) == 7
+    assert len(re.findall(r"out/([a-z.]+)", demo)) == 8
 
 
 @pytest.mark.usefixtures("demo")
@@ -312,5 +312,9 @@ def test_help_lists_every_command_with_a_sentence(run: Run) -> None:
         "schemas",
         "simulate",
         "profiles",
+        "train",
+        "score",
+        "compare",
+        "promote",
     ):
         assert re.search(rf"^\s+{command}\s+\w+", told, re.M), command

@@ -9,7 +9,16 @@ import pytest
 from riskengine.errors import ReleaseError, SpecError
 from riskengine.release import Release, build_release, load_release, save_release
 from riskengine.risk.continuance import Continuance
+from riskengine.risk.model import RiskModel
+from riskengine.risk.spec import Kind, ModelPurpose
 from tests.golden.rewrite import KEPT_RELEASE
+
+
+def with_design(model: RiskModel, **changes: object) -> RiskModel:
+    """The model with other facts of its training."""
+    ((predictor,),) = model.parts
+    design = dataclasses.replace(predictor.design, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(model, parts=((dataclasses.replace(predictor, design=design),),))
 
 
 def rebuilt(release: Release, **changes: object) -> Release:
@@ -51,7 +60,8 @@ def test_the_hash_moves_with_every_part_that_prices(release: Release) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["rate_book.json", "models/medical_spend/booster_0.txt", "manifest.json"]
+    "name",
+    ["rate_book.json", "models/medical_spend/part0_seed0_forest0_booster0.txt", "manifest.json"],
 )
 def test_a_changed_byte_is_found(release: Release, tmp_path: Path, name: str) -> None:
     save_release(release, tmp_path)
@@ -87,16 +97,16 @@ def test_parts_that_do_not_fit_are_refused(release: Release) -> None:
     with pytest.raises(SpecError, match=r"add up to 1\.06, which leaves nothing for claims"):
         rebuilt(release, rate_book=release.rate_book.model_copy(update={"commission": costly}))
     one_area = {**release.medical_spend.levels, "rating_area": ("1",)}
-    narrow = dataclasses.replace(release.medical_spend, levels=one_area)
+    narrow = with_design(release.medical_spend, levels=one_area)
     with pytest.raises(SpecError, match="rating_area may be answered 2, 3, 4, 5, 6, but model"):
         rebuilt(release, medical_spend=narrow)
     wild_then_calm = Continuance(
         np.array([100.0, 110.0]), np.array([0.0, 1.0, 50.0]), np.array([[0, 0.3, 1], [0, 1.0, 1]])
     )
-    jumpy = dataclasses.replace(release.medical_spend, continuance=wild_then_calm)
+    jumpy = dataclasses.replace(release.medical_spend, kept_continuance=wild_then_calm)
     with pytest.raises(SpecError, match=r"would charge a mean cost of .* fewer bands"):
         rebuilt(release, medical_spend=jumpy)
-    never_missing = dataclasses.replace(release.medical_spend, learnt_missing=frozenset({"sex"}))
+    never_missing = with_design(release.medical_spend, learnt_missing=frozenset({"sex"}))
     with pytest.raises(SpecError, match="may stay unanswered, but the model never saw them"):
         rebuilt(release, medical_spend=never_missing)
 
@@ -119,3 +129,21 @@ def test_interest_shown_may_not_price(release: Release) -> None:
         rebuilt(
             release, medical_spend=replace(release.medical_spend, spec=spec), rate_book=permitted
         )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": Kind.TWO_PART}, "is two_part: its predictions are no base times relativities"),
+        ({"kind": Kind.BINARY}, "is binary: its predictions are no base times relativities"),
+        ({"purpose": ModelPurpose.ANALYSIS}, "is for analysis, and guesses at levels"),
+        ({"purpose": ModelPurpose.RECOMMENDATION}, "is for recommendation, and guesses"),
+    ],
+)
+def test_what_cannot_price_enters_no_release(
+    release: Release, changes: dict[str, object], message: str
+) -> None:
+    spec = release.medical_spend.spec
+    other = spec.model_copy(update={"model": spec.model.model_copy(update=changes)})
+    with pytest.raises(SpecError, match=message):
+        rebuilt(release, medical_spend=replace(release.medical_spend, spec=other))

@@ -17,7 +17,7 @@ from riskengine.batch.reprice import Dislocation, reprice_file
 from riskengine.engine import Quote, Recommendation, quote, recommend
 from riskengine.profiles.build import build_experience
 from riskengine.profiles.questions import answers_to_columns
-from riskengine.registry import log_training, register_release
+from riskengine.registry import TrainingRun, log_training, register_release
 from riskengine.release import Release
 from riskengine.reporting.report import Section, render_report
 from riskengine.reporting.sections import (
@@ -31,6 +31,7 @@ from riskengine.reporting.sections import (
     recommendation_section,
     years_section,
 )
+from riskengine.risk.columns import training_columns
 from riskengine.risk.diagnostics import (
     actual_over_expected,
     bootstrap_mean,
@@ -38,9 +39,11 @@ from riskengine.risk.diagnostics import (
     tweedie_deviance,
     unit_tweedie_deviance,
 )
-from riskengine.risk.fit import Fit, HeldOut, cross_fit, fit, held_out_mean
-from riskengine.risk.glm import held_out_average, held_out_glm
+from riskengine.risk.fit import HeldOut, cross_fit, fit, held_out_mean
+from riskengine.risk.model import RiskModel
+from riskengine.risk.outcome import outcome_of
 from riskengine.risk.spec import ModelSpec, read_spec
+from riskengine.risk.yardstick import held_out_average, held_out_glm
 from riskengine.service.contracts import quote_response, recommendation_response
 from riskengine.settings import Settings
 from riskengine.sources.check import check_tables
@@ -77,7 +80,7 @@ class Demonstration:
 @dataclass(frozen=True)
 class _Trained:
     experience: arrow.Table
-    fit: Fit
+    model: RiskModel
     held_out: list[HeldOut]
     mean: FloatArray
     compared: Compared
@@ -95,9 +98,10 @@ def run_demo(settings: Settings, out: Path, stage: Say) -> Demonstration:
     tables = {name: table.accepted for name, table in checked.items()}
     stage("building point-in-time profiles")
     experience = complete_experience(build_experience(tables))
+    pq.write_table(experience, out / "experience.parquet")
     trained = _train(spec, experience, stage)
     stage("assembling the release")
-    model = trained.fit.model
+    model = trained.model
     release = assemble_release(model, learn_utilisation(model, experience), "study")
     stage("logging the run and registering the release with MLflow")
     sections = _model_sections(trained, release)
@@ -128,11 +132,12 @@ def _train(spec: ModelSpec, experience: arrow.Table, stage: Say) -> _Trained:
     held_out = cross_fit(spec, experience)
     mean = held_out_mean(held_out, experience)
     stage("fitting a spline GLM and the mean on the same folds")
-    folds = [part.rows for part in held_out]
-    glm = held_out_glm(spec, experience, folds)
-    weight = experience["exposure"].to_numpy()
-    outcome = experience["medical_spend"].to_numpy() / weight
-    flat = held_out_average(outcome, weight, folds)
+    splits = [part.split for part in held_out]
+    columns = training_columns(spec, experience)
+    observed = outcome_of(spec, columns)
+    glm = held_out_glm(spec, columns, observed, splits)
+    flat = held_out_average(observed, splits)
+    outcome, weight = observed.actual, observed.weight
     power = spec.model.power
     gain = unit_tweedie_deviance(outcome, glm, power) - unit_tweedie_deviance(outcome, mean, power)
     members = experience["member_id"].to_numpy()
@@ -165,7 +170,7 @@ def _register(
 ) -> int:
     compared = trained.compared
     actual, weight, power = compared.actual, compared.exposure, compared.power
-    metrics = {"rounds": float(trained.fit.rounds)}
+    metrics = {}
     for name, expected in compared.predictions.items():
         metrics[f"{name}.tweedie_deviance"] = tweedie_deviance(actual, expected, weight, power)
         metrics[f"{name}.actual_over_expected"] = actual_over_expected(actual, expected, weight)
@@ -173,9 +178,9 @@ def _register(
             metrics[f"{name}.gini"] = gini(actual, expected, weight)
     comparison, lift = (section.chart or {} for section in sections[:2])
     charts = {"lorenz": comparison["en"], "lift": lift["en"]}
-    features = list(trained.fit.model.spec.features.names)
+    features = list(trained.model.spec.features.names)
     rows = trained.experience.select(features).slice(0, 5).to_pandas()
-    log_training(settings, trained.fit, metrics, charts, rows)
+    log_training(settings, TrainingRun(trained.model, rows, metrics, charts))
     asked = [question.name for question in release.questions]
     example = trained.experience.select(asked).slice(0, 5).to_pandas()
     example["plan"] = release.catalogue.names[0]
@@ -248,6 +253,7 @@ def _write(
             "plans.svg",
             "quote.json",
             "recommendation.json",
+            "experience.parquet",
             "portfolio.parquet",
             "repriced.parquet",
             "dislocation.json",

@@ -24,6 +24,7 @@ from riskengine.profiles.features import FEATURES
 from riskengine.profiles.questions import Question
 from riskengine.recommendation.policy import RankingPolicy
 from riskengine.risk.model import RiskModel
+from riskengine.risk.spec import Kind, ModelPurpose
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
@@ -62,6 +63,7 @@ def build_release(
     if catalogue.market != rate_book.market:
         message = f"catalogue is for market {catalogue.market}, rate book for {rate_book.market}"
         raise SpecError(message)
+    _check_prices(medical_spend)
     check_permitted(medical_spend, rate_book)
     _check_numbers(rate_book, ranking_policy)
     features = medical_spend.spec.features
@@ -87,6 +89,25 @@ def build_release(
         medical_spend, utilisation, catalogue, rate_book, ranking_policy, questions, versions
     )
     return replace(release, hash=_hash_of(_digests(_files(release))))
+
+
+def _check_prices(model: RiskModel) -> None:
+    """Raise `SpecError` for a model whose predictions are no base times relativities, or one that
+    was not trained to price: only that one refuses what it has never seen."""
+    spec = model.spec.model
+    if not spec.kind.multiplicative:
+        able = ", ".join(kind for kind in Kind if kind.multiplicative)
+        message = (
+            f"model {spec.name} is {spec.kind}: its predictions are no base times relativities, so"
+            f" it cannot enter a release; use one of {able}"
+        )
+        raise SpecError(message)
+    if spec.purpose is not ModelPurpose.PRICING:
+        message = (
+            f"model {spec.name} is for {spec.purpose}, and guesses at levels it has never seen, so"
+            ' it cannot enter a release: train it with purpose = "pricing"'
+        )
+        raise SpecError(message)
 
 
 def _check_questions(medical_spend: RiskModel, questions: tuple[Question, ...]) -> None:

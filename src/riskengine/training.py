@@ -16,7 +16,7 @@ from riskengine.products.product import MedicalBenefit
 from riskengine.profiles.build import build_profiles
 from riskengine.recommendation.policy import read_ranking_policy
 from riskengine.release import Release, build_release
-from riskengine.risk.design import feature_columns
+from riskengine.risk.columns import feature_columns
 from riskengine.risk.diagnostics import actual_over_expected
 from riskengine.risk.fit import HeldOut
 from riskengine.risk.model import RiskModel
@@ -68,7 +68,7 @@ def check_plan_paid(
     payment = plan_payment(benefit)
     expected = np.empty(len(mean))
     for part in held_out:
-        expected[part.rows] = payment.expected(mean[part.rows], part.model.continuance)
+        expected[part.split.test] = payment.expected(mean[part.split.test], part.model.continuance)
     return PaidCheck(payment.paid(outcome), expected)
 
 

@@ -43,7 +43,7 @@ def small_release() -> Release:
             "continuance": spec.continuance.model_copy(update={"knots": 150}),
         }
     )
-    model = fit(few, experience).model
+    model = fit(few, experience)
     return assemble_release(model, learn_utilisation(model, experience), "study")
 
 

@@ -8,7 +8,6 @@ import pyarrow as arrow
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from riskengine.risk.design import feature_columns
 from riskengine.risk.model import RiskModel
 
 
@@ -26,8 +25,9 @@ class RiskPyfunc(PythonModel):  # type: ignore[misc]
     ) -> pd.DataFrame:
         """Column `prediction`; raises `TableError` and `InputError` as the model does."""
         table = arrow.Table.from_pandas(model_input, preserve_index=False)
-        columns = feature_columns(self.model.spec, table)
-        return pd.DataFrame({"prediction": self.model.predict(columns)}, index=model_input.index)
+        found = self.model.predict(table)
+        names = list(self.model.classes) or ["prediction"]
+        return pd.DataFrame(found.reshape(len(found), len(names)), model_input.index, names)
 
 
 set_model(RiskPyfunc())

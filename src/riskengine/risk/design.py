@@ -1,120 +1,252 @@
-"""Columns to the matrix that trees read: float64, categories as codes, missing as NaN."""
+"""Columns to the matrices that trees and GLM read: float64, levels as codes, missing as NaN.
 
-from collections.abc import Mapping
+Features with few levels stay categories. Those with many, and crosses of them, become credibility
+relativities (`riskengine.risk.credibility`), which differ by the model of the ensemble: each saw
+other folds. What was never seen is refused where a price hangs on it; elsewhere a level never seen
+has the collective's value, and a number never missing in training takes its median.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
-import pyarrow as arrow
 
-from riskengine.errors import TableError, UnknownNameError
-from riskengine.risk.spec import ModelSpec
-from riskengine.vocabulary import Columns, FloatArray
+from riskengine.errors import InputError, TableError, UnknownNameError
+from riskengine.risk.credibility import Encoding, Experience, fit_encoding
+from riskengine.risk.spec import ModelPurpose, ModelSpec
+from riskengine.vocabulary import AnyArray, Columns, FloatArray, IntArray
 
-Levels = Mapping[str, tuple[str, ...]]
+MANY_LEVELS = 25
+"""A feature with more levels than this is encoded by credibility."""
+MOST_CROSSES = 6
+_PAIR = "\x1f"
+_MISSING = "\x00"
 
 
-def design_matrix(spec: ModelSpec, levels: Levels, columns: Columns) -> FloatArray:
-    """The features of `spec` in its order, (n, features).
+@dataclass(frozen=True, eq=False)
+class Design:
+    """How columns become matrices, as learnt from training data.
 
-    Raises `TableError` for a missing column and `UnknownNameError` for a level that the model was
-    not trained on.
+    `levels` are those of the features that stay categories; `medians` of the numbers, for those
+    outside `learnt_missing`.
     """
-    absent = [name for name in spec.features.names if name not in columns]
+
+    numeric: tuple[str, ...]
+    levels: dict[str, tuple[str, ...]]
+    encodings: tuple[Encoding, ...]
+    learnt_missing: frozenset[str]
+    medians: dict[str, float]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of a matrix, in order."""
+        encoded = (n for e in self.encodings for n in (e.name, f"{e.name} experience"))
+        return (*self.numeric, *self.levels, *encoded)
+
+    @property
+    def owners(self) -> tuple[tuple[str, ...], ...]:
+        """The features that each column of a matrix is made of."""
+        plain = (*self.numeric, *self.levels)
+        return (*((n,) for n in plain), *(e.features for e in self.encodings for _ in range(2)))
+
+    @property
+    def categorical(self) -> list[int]:
+        """The columns of a matrix that hold codes of levels."""
+        return list(range(len(self.numeric), len(self.numeric) + len(self.levels)))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features it reads, each once."""
+        single = tuple(e.features[0] for e in self.encodings if len(e.features) == 1)
+        return (*self.numeric, *self.levels, *single)
+
+    def matrix(self, columns: Columns, model: int = 0) -> FloatArray:
+        """The matrix (n, names) that `model` of the ensemble reads."""
+        return self.with_encodings(self.plain(columns), self.codes(columns), model)
+
+    def plain(self, columns: Columns) -> FloatArray:
+        """The columns that are the same for every model, (n, numbers + categories)."""
+        rows = len(next(iter(columns.values())))
+        found = np.empty((rows, len(self.numeric) + len(self.levels)))
+        for place, name in enumerate(self.numeric):
+            values = np.asarray(columns[name], dtype=np.float64)
+            if name not in self.learnt_missing:
+                values = np.where(np.isnan(values), self.medians[name], values)
+            found[:, place] = values
+        for place, (name, known) in enumerate(self.levels.items(), start=len(self.numeric)):
+            code = positions(known, columns[name])
+            found[:, place] = np.where(code < 0, np.nan, code)
+        return found
+
+    def codes(self, columns: Columns) -> IntArray:
+        """The position of each row's level in each encoding, (n, encodings); the last is unseen."""
+        rows = len(next(iter(columns.values())))
+        found = np.empty((rows, len(self.encodings)), dtype=np.int64)
+        for place, encoding in enumerate(self.encodings):
+            code = positions(encoding.levels, crossed(columns, encoding.features))
+            found[:, place] = np.where(code < 0, len(encoding.levels), code)
+        return found
+
+    def with_encodings(self, plain: FloatArray, codes: IntArray, model: int) -> FloatArray:
+        """The matrix of one model from `plain` and `codes`."""
+        if not self.encodings:
+            return plain
+        encoded = [e.values[model][codes[:, place]] for place, e in enumerate(self.encodings)]
+        return np.hstack([plain, *encoded])
+
+    def unseen(self, columns: Columns) -> dict[str, list[str]]:
+        """By feature, the levels that training did not have; `missing` where that was never so."""
+        found = {name: [*strange] for name, strange in self.strangers(columns).items()}
+        for name in self.features:
+            if name not in self.learnt_missing and bool(np.any(pd.isna(columns[name]))):
+                found.setdefault(name, []).append("missing")
+        return found
+
+    def strangers(self, columns: Columns) -> dict[str, list[str]]:
+        """By categorical feature, the levels that training did not have, sorted."""
+        found = {
+            name: sorted(map(str, set(pd.unique(columns[name])) - set(known) - {None}))
+            for name, known in self.known_levels().items()
+        }
+        return {name: strange for name, strange in found.items() if strange}
+
+    def known_levels(self) -> dict[str, tuple[str, ...]]:
+        """By categorical feature, the levels that training had."""
+        single = {
+            e.features[0]: tuple(level for level in e.levels if level != _MISSING)
+            for e in self.encodings
+            if len(e.features) == 1
+        }
+        return self.levels | single
+
+
+def check_known(spec: ModelSpec, design: Design, columns: Columns) -> None:
+    """Raise for what the model cannot know.
+
+    `TableError` names all features that are absent. A model for pricing also raises
+    `UnknownNameError` for a level that training did not have and `InputError` for a value missing
+    that never was: a price must not rest on a guess.
+    """
+    absent = [name for name in design.features if name not in columns]
     if absent:
         message = f"model {spec.model.name} needs columns that are missing: {', '.join(absent)}"
         raise TableError(message)
-    parts = [np.asarray(columns[name], dtype=np.float64) for name in spec.features.numeric]
-    parts += [_codes(name, levels[name], columns[name]) for name in spec.features.categorical]
-    return np.column_stack(parts)
-
-
-def levels_of(spec: ModelSpec, columns: Columns) -> dict[str, tuple[str, ...]]:
-    """The sorted levels of each categorical feature in the training data."""
-    return {
-        name: tuple(sorted({str(value) for value in columns[name] if value is not None}))
-        for name in spec.features.categorical
-    }
-
-
-def feature_columns(spec: ModelSpec, table: arrow.Table) -> dict[str, np.ndarray]:
-    """The features of `spec` in a table, as the columns a model reads.
-
-    Raises `TableError` naming all columns that are missing, or the first that is not numeric.
-    """
-    _require(spec, table, spec.features.names)
-    columns = {name: _numbers(table, name) for name in spec.features.numeric}
-    for name in spec.features.categorical:
-        columns[name] = table[name].cast(arrow.string()).to_numpy().astype(object)
-    return columns
-
-
-def training_columns(spec: ModelSpec, table: arrow.Table) -> dict[str, np.ndarray]:
-    """The feature, target, exposure and group columns of a training table.
-
-    Raises `TableError` as `feature_columns` does, and for the first row whose target, exposure or
-    group cannot be used.
-    """
-    amounts = [spec.model.target] + ([spec.model.exposure] if spec.model.exposure else [])
-    _require(spec, table, (*spec.features.names, *amounts, spec.folds.group))
-    columns = feature_columns(spec, table)
-    columns |= {name: _numbers(table, name) for name in amounts}
-    columns[spec.folds.group] = table[spec.folds.group].to_numpy()
-    _check_target(spec, columns)
-    return columns
-
-
-def _require(spec: ModelSpec, table: arrow.Table, names: tuple[str, ...]) -> None:
-    absent = [name for name in names if name not in table.schema.names]
-    if absent:
-        message = f"model {spec.model.name} needs columns that are missing: {', '.join(absent)}"
-        raise TableError(message)
-
-
-def _numbers(table: arrow.Table, name: str) -> FloatArray:
-    try:
-        return np.asarray(table[name].cast(arrow.float64()).to_numpy(), dtype=np.float64)
-    except (arrow.ArrowInvalid, arrow.ArrowNotImplementedError) as error:
-        message = f"column {name} is not numeric: {error}"
-        raise TableError(message) from error
-
-
-def _check_target(spec: ModelSpec, columns: Columns) -> None:
-    target = columns[spec.model.target].astype(np.float64)
-    _refuse(spec.model.target, target, ~(np.isfinite(target) & (target >= 0)), "0 or more")
-    if not target.sum() > 0:
-        message = f"target {spec.model.target} is 0 in every row: there is nothing to learn"
-        raise TableError(message)
-    if spec.model.exposure:
-        exposure = columns[spec.model.exposure].astype(np.float64)
-        _refuse(spec.model.exposure, exposure, ~(np.isfinite(exposure) & (exposure > 0)), "> 0")
-    group = columns[spec.folds.group]
-    _refuse(spec.folds.group, group, pd.isna(group), "not null")
-    if len(pd.unique(group)) < spec.folds.count:
+    if spec.model.purpose is not ModelPurpose.PRICING:
+        return
+    for name, strange in design.strangers(columns).items():
+        message = f"{name} has levels the model does not know: {', '.join(strange)}"
+        raise UnknownNameError(message)
+    for name in design.features:
+        missing = np.asarray(pd.isna(columns[name]))
+        if name in design.learnt_missing or not missing.any():
+            continue
         message = (
-            f"{spec.folds.group} has {len(pd.unique(group))} distinct values, fewer than the"
-            f" {spec.folds.count} folds asked for"
+            f"{name} is missing in row {int(np.flatnonzero(missing)[0])}, but never was in"
+            " training: give a value, or list the feature as optional in the model spec"
         )
-        raise TableError(message)
+        raise InputError(message)
 
 
-def _refuse(name: str, values: np.ndarray, bad: np.ndarray, wanted: str) -> None:
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        message = f"{name} is {values[row]} in row {row} ({bad.sum()} such rows): must be {wanted}"
-        raise TableError(message)
+def fit_design(
+    spec: ModelSpec, columns: Columns, data: Experience
+) -> tuple[Design, FloatArray, list[FloatArray]]:
+    """The design of training columns, its plain matrix, and each model's encoded columns.
 
-
-def _codes(name: str, levels: tuple[str, ...], values: np.ndarray) -> FloatArray:
-    codes = (
-        pd.Index(levels, dtype=object)
-        .get_indexer(pd.Index(values, dtype=object))
-        .astype(np.float64)
+    The encoded columns (n, encodings), one array a model, are those the model trains and is
+    validated on; `Design.matrix` gives what it reads of new rows.
+    """
+    few, many = {}, []
+    for name in spec.features.categorical:
+        known = sorted({value for value in pd.unique(columns[name]) if value is not None})
+        if len(known) > MANY_LEVELS:
+            many.append(name)
+        else:
+            few[name] = tuple(known)
+    encodings, seen = [], []
+    for features in [(name,) for name in many] + _crosses(spec, columns, many, data):
+        texts = crossed(columns, features)
+        code, found = pd.factorize(texts, sort=True)
+        served, own = fit_encoding(code, len(found), data)
+        encodings.append(Encoding(features, tuple(found), served))
+        seen.append(own)
+    missing = {n for n in spec.features.names if bool(np.any(pd.isna(columns[n])))}
+    design = Design(
+        numeric=spec.features.numeric,
+        levels=few,
+        encodings=tuple(encodings),
+        learnt_missing=frozenset(missing | set(spec.features.optional)),
+        medians={n: _median(columns[n]) for n in spec.features.numeric},
     )
-    absent = codes < 0
-    if absent.any():
-        strangers = {str(v) for v in values[absent] if not pd.isna(v)}
-        if strangers:
-            message = f"{name} has levels the model does not know: {', '.join(sorted(strangers))}"
-            raise UnknownNameError(message)
-        codes[absent] = np.nan
-    return codes
+    models = len(data.may_see)
+    own_columns = [
+        np.hstack([own[model] for own in seen]) if seen else np.empty((len(data.part), 0))
+        for model in range(models)
+    ]
+    return design, design.plain(columns), own_columns
+
+
+def crossed(columns: Columns, features: Sequence[str]) -> AnyArray:
+    """Texts of one feature's levels or of the pairs of two, missing among them."""
+    parts = [_filled(columns[name]) for name in features]
+    if len(parts) == 1:
+        return parts[0]
+    joined: AnyArray = parts[0] + _PAIR + parts[1]
+    return joined
+
+
+def _filled(values: AnyArray) -> AnyArray:
+    """The values, missing ones as a text that no level is; numpy's own texts would drop it."""
+    found = np.asarray(values, dtype=object).copy()
+    found[pd.isna(found)] = _MISSING
+    return found
+
+
+def positions(known: Sequence[str], values: AnyArray) -> IntArray:
+    """The place of each value among `known` sorted texts, -1 where it is not there."""
+    index = pd.Index(np.array(known, dtype=object))
+    found: IntArray = index.get_indexer(pd.Index(np.asarray(values, object))).astype(np.int64)
+    return found
+
+
+def _crosses(
+    spec: ModelSpec, columns: Columns, many: Sequence[str], data: Experience
+) -> list[tuple[str, ...]]:
+    """The pairs with a many-levelled feature that say more than their parts, most telling first.
+
+    Both are measured on rows whose fold was left out: the covariance of outcome and encoding.
+    """
+    if spec.features.interactions:
+        return []
+    gains = []
+    alone: dict[str, float] = {}
+    for pair in combinations(spec.features.categorical, 2):
+        if not set(pair) & set(many):
+            continue
+        for name in pair:
+            alone[name] = alone.get(name) or _explained(columns, (name,), data)
+        gain = _explained(columns, pair, data) - alone[pair[0]] - alone[pair[1]]
+        gains.append((gain, pair))
+    return [pair for gain, pair in sorted(gains, reverse=True)[:MOST_CROSSES] if gain > 0]
+
+
+def _explained(columns: Columns, features: Sequence[str], data: Experience) -> float:
+    """Share of the outcome's variance that a left-out-fold encoding of `features` explains."""
+    code, known = pd.factorize(crossed(columns, features))
+    first = Experience(data.outcome, data.weight, data.part, np.ones_like(data.may_see[:1]))
+    _, seen = fit_encoding(code, len(known), first)
+    ratio = np.exp(np.clip(seen[0, :, 0], -5, 5))
+    centred = ratio - np.average(ratio, weights=data.weight)
+    spread = np.average(centred**2, weights=data.weight)
+    if not spread > 0:
+        return 0.0
+    outcome = data.outcome - data.mean
+    covariance = np.average(centred * outcome, weights=data.weight)
+    variance = np.average(outcome**2, weights=data.weight)
+    return float(max(covariance, 0.0) ** 2 / (spread * variance))
+
+
+def _median(values: AnyArray) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else 0.0

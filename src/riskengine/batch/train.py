@@ -1,0 +1,198 @@
+"""A model from a spec and a file: fitted, diagnosed, written to a folder, and logged.
+
+What a spec reads of a file, and where a model is kept, is said here once for all commands.
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow as arrow
+
+from riskengine.errors import SpecError
+from riskengine.reporting.report import Section, render_report
+from riskengine.reporting.risk import lead_of, risk_sections
+from riskengine.risk.diagnose import Diagnosis, diagnose
+from riskengine.risk.findings import FINDINGS_FILE, findings_of, to_json
+from riskengine.risk.fit import fit
+from riskengine.risk.kept import load_kept, model_files, write_files
+from riskengine.risk.model import RiskModel
+from riskengine.risk.spec import Kind, ModelSpec, parse_spec, read_spec
+from riskengine.settings import Settings
+from riskengine.sources.table_file import Read, file_digest, read_table
+from riskengine.vocabulary import Text
+
+if TYPE_CHECKING:
+    from riskengine.registry import TrainingRun
+
+SPEC_FILE, METRICS_FILE, REPORT_FILE = "spec.toml", "metrics.json", "report.html"
+_EXAMPLE_ROWS = 5
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """What to train from: `fairness_by` are columns whose groups the model is to treat alike.
+
+    Without `report` nothing is drawn.
+    """
+
+    spec: Path
+    data: Path
+    fairness_by: tuple[str, ...] = ()
+    report: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A fitted model with all that is written of it: `beside` lies with the model's own files."""
+
+    model: RiskModel
+    diagnosis: Diagnosis
+    example: pd.DataFrame
+    beside: dict[str, str]
+    report: str
+    charts: dict[str, str]
+    data_digest: str
+
+    def write(self, folder: Path) -> None:
+        """Write everything to `folder`; other files there stay."""
+        write_files(model_files(self.model, self.beside), folder)
+        if self.report:
+            (folder / REPORT_FILE).write_text(self.report, encoding="utf-8")
+
+    def as_run(self) -> "TrainingRun":
+        """The same as the registry keeps it."""
+        from riskengine.registry import TrainingRun
+
+        return TrainingRun(
+            self.model,
+            self.example,
+            self.diagnosis.metrics(),
+            self.charts,
+            {REPORT_FILE: self.report} if self.report else {},
+            self.beside,
+            self.data_digest,
+        )
+
+
+def train(job: TrainJob, say: Say) -> TrainedModel:
+    """Fit and diagnose a model; `say` is told what is being done.
+
+    Raises `SpecError` and `TableError` naming the line, column, row and value that cannot be used.
+    """
+    say("reading the spec and the data")
+    text = job.spec.read_text(encoding="utf-8") if job.spec.is_file() else ""
+    spec = parse_spec(text, str(job.spec)) if text else read_spec(job.spec)
+    table = read_table(job.data, wanted_columns(spec, job.fairness_by))
+    model = fit(spec, table, say)
+    say("diagnosing held-out predictions")
+    diagnosis = diagnose(model, table, groups=job.fairness_by)
+    say("trying the monotone promises")
+    findings = findings_of(model, table, diagnosis)
+    report, charts = _draw(spec.model.name, diagnosis, say) if job.report else ("", {})
+    return TrainedModel(
+        model=model,
+        diagnosis=diagnosis,
+        example=example_rows(model, table),
+        beside={
+            SPEC_FILE: text,
+            FINDINGS_FILE: to_json(findings),
+            METRICS_FILE: json.dumps(diagnosis.metrics(), indent=1) + "\n",
+        },
+        report=report,
+        charts=charts,
+        data_digest=file_digest(job.data),
+    )
+
+
+def wanted_columns(spec: ModelSpec, fairness_by: Sequence[str] = ()) -> dict[str, Read]:
+    """What to read of a training or labelled table, and as what where the file has no types."""
+    classes = spec.model.kind is Kind.MULTICLASS
+    found: dict[str, Read] = dict.fromkeys(fairness_by, Read.ORDER)
+    if spec.folds.group:
+        found[spec.folds.group] = Read.TEXT
+    if spec.folds.time:
+        found[spec.folds.time] = Read.ORDER
+    if spec.model.exposure:
+        found[spec.model.exposure] = Read.NUMBER
+    found |= dict.fromkeys(spec.model.outcomes, Read.LEVEL if classes else Read.NUMBER)
+    return found | feature_reads(spec)
+
+
+def feature_reads(spec: ModelSpec) -> dict[str, Read]:
+    """What to read of a table to predict."""
+    return dict.fromkeys(spec.features.numeric, Read.NUMBER) | dict.fromkeys(
+        spec.features.categorical, Read.LEVEL
+    )
+
+
+def read_both(first: RiskModel, second: RiskModel, path: Path) -> arrow.Table:
+    """A labelled table from a file with what two models read of it."""
+    return read_table(path, wanted_columns(first.spec) | wanted_columns(second.spec))
+
+
+def model_folder(settings: Settings, where: str) -> Path:
+    """The folder of a model: `where` itself, or what the registry has under a URI."""
+    if re.match(r"(models|runs):/", where):
+        from riskengine.registry import fetch_model
+
+        return fetch_model(settings, where)
+    return Path(where)
+
+
+def load_model(settings: Settings, where: str) -> RiskModel:
+    """The model in a folder or under a URI, with what is kept of its training rows."""
+    return load_kept(model_folder(settings, where))
+
+
+def example_rows(model: RiskModel, table: arrow.Table) -> pd.DataFrame:
+    """A few rows of features as a data frame that signs the model.
+
+    Whole numbers are doubles, so that a value may be missing; dates are times.
+    """
+    few = table.select(list(model.spec.features.names)).slice(0, _EXAMPLE_ROWS)
+    found = {}
+    for name in few.schema.names:
+        values = few[name]
+        kind = values.type
+        if arrow.types.is_dictionary(kind):
+            values = values.cast(kind.value_type)
+        if arrow.types.is_integer(kind) or arrow.types.is_decimal(kind):
+            values = values.cast(arrow.float64())
+        elif arrow.types.is_date(kind):
+            values = values.cast(arrow.timestamp("us"))
+        elif arrow.types.is_null(kind):
+            numeric = name in model.spec.features.numeric
+            values = values.cast(arrow.float64() if numeric else arrow.string())
+        found[name] = values.to_pandas()
+    return pd.DataFrame(found)
+
+
+def require_new_folder(folder: Path, name: str) -> None:
+    """Raise `SpecError` when `folder` holds something else than a model of this name."""
+    there = folder / "model.json"
+    if folder.is_dir() and any(folder.iterdir()) and not there.is_file():
+        message = f"{folder} is not empty and holds no model: give another --out for {name}"
+        raise SpecError(message)
+
+
+def _draw(name: str, diagnosis: Diagnosis, say: Say) -> tuple[str, dict[str, str]]:
+    say("drawing the report")
+    sections = risk_sections(diagnosis)
+    title = Text(zh=f"模型{name}的诊断", en=f"Diagnosis of model {name}")
+    return render_report(title, lead_of(diagnosis), sections) + "\n", _charts(sections)
+
+
+def _charts(sections: Sequence[Section]) -> dict[str, str]:
+    """The charts of a report by a name made of their section's title."""
+    found: dict[str, str] = {}
+    for place, section in enumerate(sections, start=1):
+        if section.chart:
+            slug = re.sub(r"\W+", "_", section.title.en.lower(), flags=re.ASCII).strip("_")
+            found[f"{place:02d}_{slug[:40]}"] = section.chart["en"]
+    return found

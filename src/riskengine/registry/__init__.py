@@ -1,0 +1,36 @@
+"""The MLflow side: runs of training, registered models and releases, aliases.
+
+Nothing else imports mlflow, but for the scripts of `pyfunc` that MLflow itself runs.
+"""
+
+import os
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+from riskengine.registry.connection import connect
+from riskengine.registry.models import (
+    Registered,
+    fetch_model,
+    keep_decision,
+    move_alias,
+    registered,
+    under_alias,
+)
+from riskengine.registry.releases import load_registered, register_release
+from riskengine.registry.runs import TrainingRun, log_training
+
+__all__ = [
+    "Registered",
+    "TrainingRun",
+    "connect",
+    "fetch_model",
+    "keep_decision",
+    "load_registered",
+    "log_training",
+    "move_alias",
+    "register_release",
+    "registered",
+    "under_alias",
+]

@@ -1,0 +1,357 @@
+"""A model distilled into the factor tables of a rate book.
+
+A Poisson GLM with a log link is fitted to the model's own predictions, weighted by exposure: the
+method of marginal totals (Bailey, 1963; Jung, 1968), under which every level's total is the
+model's, whatever the family of the model. Numbers are banded (`riskengine.risk.bands`), levels
+stay as they are, missing values have a row of their own, and promised directions are kept. Main
+effects only, and one pair of features if it is asked for; `Fidelity` tells what that costs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as arrow
+from glum import GeneralizedLinearRegressor
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from riskengine.errors import SpecError
+from riskengine.risk.bands import band_edges
+from riskengine.risk.columns import as_table, training_columns
+from riskengine.risk.diagnostics.deviance import Family, Loss
+from riskengine.risk.factor_tables import (
+    MISSING,
+    OTHER,
+    Factor,
+    FactorTables,
+    Fidelity,
+    PairFactor,
+)
+from riskengine.risk.fit import HeldOut
+from riskengine.risk.model import Frame, RiskModel
+from riskengine.risk.outcome import outcome_of
+from riskengine.risk.reference import ReferenceRows, predict_at, reference_rows
+from riskengine.risk.spec import Direction, Kind, ModelPurpose, ModelSpec
+from riskengine.vocabulary import AnyArray, FloatArray, IntArray
+
+MOST_ROWS = 150_000
+MOST_SHOWN = 2_000
+"""Rows whose contributions decide the bands, and whose predictions the rows never seen."""
+OWN_LEVELS, THIN_GROUPS = 150, 20
+"""Levels of most exposure have a coefficient each; the rest share some, by their mean."""
+_LEAST_GAIN = 5e-4
+_RIDGE = 1e-9
+_NO_LEVEL = "\x00none of them"
+
+
+@dataclass(frozen=True)
+class TableSettings:
+    """At most `bands` of a number; `pair` names two features that get a table together."""
+
+    bands: int = 8
+    pair: tuple[str, str] | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Distilled:
+    """`tables`, and the rows they were made of: the model's mean and the GLM's, each (n,)."""
+
+    tables: FactorTables
+    rows: ReferenceRows
+    model_mean: FloatArray
+    glm_mean: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """The GLM's columns of one factor: `coding` (rows of the factor, columns), and their bounds."""
+
+    coding: sparse.csr_matrix
+    lowest: float = -np.inf
+    highest: float = np.inf
+    free: int = 0
+
+
+def distil(model: RiskModel, frame: Frame, settings: TableSettings = TableSettings()) -> Distilled:
+    """Factor tables that come as close to `model` on the rows of `frame` as tables can.
+
+    Raises `SpecError` for a kind without a log link and for a pair that cannot be had, and as
+    `reference_rows`.
+    """
+    _check(model, settings)
+    rows = reference_rows(model, frame, MOST_ROWS, settings.seed)
+    mean = model.predict(rows.columns)
+    factors = _blank(model, rows, settings)
+    codes = [factor.rows(rows.columns[factor.feature]) for factor in factors]
+    factors = [
+        _with_exposure(f, code, rows.exposure) for f, code in zip(factors, codes, strict=True)
+    ]
+    blocks = [
+        _block(model.spec, factor, code, mean, rows.exposure)
+        for factor, code in zip(factors, codes, strict=True)
+    ]
+    if settings.pair is not None:
+        places = [model.spec.features.names.index(name) for name in settings.pair]
+        block, cells = _pair_block(factors, codes, places)
+        blocks.append(block)
+        codes.append(cells)
+    intercept, slopes = _fit(blocks, codes, mean, rows.exposure)
+    told = [block.coding @ slope for block, slope in zip(blocks, slopes, strict=True)]
+    linear = intercept + sum(part[code] for part, code in zip(told, codes, strict=True))
+    balance = float(np.sum(rows.exposure * mean) / np.sum(rows.exposure * np.exp(linear)))
+    glm_mean = balance * np.exp(linear)
+    base = balance * np.exp(intercept)
+    done = []
+    for factor, part in zip(factors, told, strict=False):
+        middle = part[int(np.argmax(factor.exposure))]
+        base *= np.exp(middle)
+        done.append(replace(factor, relativities=np.exp(part - middle)))
+    pair = _pair_factor(settings, done, told)
+    done = [
+        _with_unseen(model, rows, factor, code, glm_mean)
+        for factor, code in zip(done, codes, strict=False)
+    ]
+    agreement = _agreement(mean, glm_mean, rows.exposure)
+    tables = FactorTables(model.spec.model.name, float(base), tuple(done), agreement, pair)
+    return Distilled(tables, rows, mean, glm_mean)
+
+
+def fidelity(model: RiskModel, tables: FactorTables, frame: arrow.Table | pd.DataFrame) -> Fidelity:
+    """What the tables keep of the model on any table with outcomes.
+
+    Model and tables are judged alike, as they would predict these rows. Of rows they have learnt
+    from both deviances flatter; `held_out_fidelity` has the last word. Raises as
+    `riskengine.risk.columns.training_columns` and `FactorTables.mean`.
+    """
+    columns = training_columns(model.spec, as_table(frame))
+    outcome = outcome_of(model.spec, columns)
+    means = tables.mean(columns), model.predict(columns)
+    return _fidelity(model.spec, outcome.actual, outcome.weight, means, False)
+
+
+def held_out_fidelity(
+    held_out: Sequence[HeldOut],
+    frame: arrow.Table | pd.DataFrame,
+    settings: TableSettings = TableSettings(),
+) -> Fidelity:
+    """What tables keep of a model, each fold judged by tables and a model that never saw it.
+
+    `held_out` is what `cross_fit` made of `frame`. Raises as `distil`.
+    """
+    table = as_table(frame)
+    spec = held_out[0].model.spec
+    outcome = outcome_of(spec, training_columns(spec, table))
+    told, expected = np.full((2, table.num_rows), np.nan)
+    for part in held_out:
+        tables = distil(part.model, table.take(part.split.train), settings).tables
+        test = table.take(part.split.test)
+        told[part.split.test] = tables.mean(test)
+        expected[part.split.test] = part.model.predict(test)
+    rows = np.flatnonzero(~np.isnan(expected))
+    actual, weight = outcome.actual[rows], outcome.weight[rows]
+    return _fidelity(spec, actual, weight, (told[rows], expected[rows]), True)
+
+
+def _fidelity(
+    spec: ModelSpec,
+    actual: FloatArray,
+    weight: FloatArray,
+    means: tuple[FloatArray, FloatArray],
+    held_out: bool,
+) -> Fidelity:
+    if spec.model.kind in {Kind.TWEEDIE, Kind.FREQUENCY_SEVERITY}:
+        loss = Loss(Family.TWEEDIE, spec.model.power)
+    else:
+        loss = Loss(Family(spec.model.kind.value))
+    flat = loss.reference(actual, weight)
+    of_flat, of_tables, of_model = (loss.mean(actual, m, weight) for m in (flat, *means))
+    return Fidelity(of_flat, of_tables, of_model, held_out)
+
+
+def _check(model: RiskModel, settings: TableSettings) -> None:
+    kind = model.spec.model.kind
+    if not kind.multiplicative:
+        message = (
+            f"a {kind} model has no factor tables: its mean is no base times relativities; use a"
+            " kind with a log link: poisson, gamma, tweedie or frequency_severity"
+        )
+        raise SpecError(message)
+    if settings.pair is None:
+        return
+    strangers = [name for name in settings.pair if name not in model.spec.features.names]
+    promised = [name for name in settings.pair if name in model.spec.features.monotone]
+    if strangers or len(set(settings.pair)) < 2:
+        message = f"pair = {settings.pair} must name two different features of the model"
+        raise SpecError(message)
+    if promised:
+        message = f"{promised[0]} is monotone: a table of a pair cannot promise that, leave it out"
+        raise SpecError(message)
+
+
+def _blank(model: RiskModel, rows: ReferenceRows, settings: TableSettings) -> list[Factor]:
+    """The rows of each factor, relativities and exposures yet to come."""
+    features = model.spec.features
+    shown = rows.first(MOST_SHOWN)
+    _, parts = model.contributions(shown.columns)
+    least = _LEAST_GAIN * float(np.var(parts[:, :, 0].sum(axis=1)))
+    lenient = model.spec.model.purpose is not ModelPurpose.PRICING
+    found = []
+    for place, name in enumerate(features.names):
+        column, edges = rows.columns[name], None
+        extra = [MISSING] if lenient or name in model.learnt_missing else []
+        known: tuple[str, ...] = ()
+        if name in features.numeric:
+            effect = parts[:, place, 0]
+            edges = band_edges(
+                shown.columns[name], effect, shown.exposure, settings.bands, max(least, 1e-12)
+            )
+            edges = _filled(edges, column)
+        else:
+            known = tuple(sorted({value for value in pd.unique(column) if value is not None}))
+            extra += [OTHER] if lenient else []
+        found.append(Factor(name, edges, known, tuple(extra), np.empty(0), np.empty(0)))
+    return found
+
+
+def _filled(edges: FloatArray, column: FloatArray) -> FloatArray:
+    """The edges between which there are rows."""
+    band = np.unique(np.searchsorted(edges, column[~np.isnan(column)], side="right"))
+    return edges[band[1:] - 1] if len(band) else np.empty(0)
+
+
+def _with_exposure(factor: Factor, code: IntArray, exposure: FloatArray) -> Factor:
+    size = factor.plain + len(factor.extra)
+    total = np.bincount(code, exposure, size)
+    return replace(factor, relativities=np.ones(size), exposure=total / exposure.sum())
+
+
+def _block(
+    spec: ModelSpec, factor: Factor, code: IntArray, mean: FloatArray, exposure: FloatArray
+) -> _Block:
+    """Indicators of all rows with exposure but the base; of a promised direction, stairs."""
+    seen = factor.exposure > 0
+    size, base = len(factor.exposure), int(np.argmax(factor.exposure))
+    direction = spec.features.monotone.get(factor.feature)
+    if direction is not None:
+        stairs = np.tri(size, factor.plain - 1, -1)
+        stairs[factor.plain :] = 0.0
+        alone = [row for row in range(factor.plain, size) if seen[row]]
+        coding = np.column_stack([stairs, *(np.eye(size)[:, [row]] for row in alone)])
+        up = direction is Direction.INCREASING
+        return _Block(
+            sparse.csr_matrix(coding), 0.0 if up else -np.inf, np.inf if up else 0.0, len(alone)
+        )
+    group = np.arange(size)
+    if seen.sum() > OWN_LEVELS:
+        group = _grouped(factor, code, mean, exposure)
+    kept = seen & (group != group[base])
+    at = np.flatnonzero(kept)
+    _, column = np.unique(group[at], return_inverse=True)
+    width = int(column.max(initial=-1)) + 1
+    return _Block(sparse.csr_matrix((np.ones(len(at)), (at, column)), (size, width)))
+
+
+def _grouped(factor: Factor, code: IntArray, mean: FloatArray, exposure: FloatArray) -> IntArray:
+    """Rows with a coefficient of their own, and thin ones in groups of like mean."""
+    size = len(factor.exposure)
+    group = np.arange(size)
+    thin = np.argsort(-factor.exposure, kind="stable")[OWN_LEVELS:]
+    thin = thin[(factor.exposure[thin] > 0) & (thin < factor.plain)]
+    total = np.bincount(code, exposure * mean, size)[thin]
+    order = thin[np.argsort(total / factor.exposure[thin], kind="stable")]
+    reached = np.cumsum(factor.exposure[order])
+    group[order] = size + np.minimum(
+        (THIN_GROUPS * (reached - factor.exposure[order] / 2) / reached[-1]).astype(np.int64),
+        THIN_GROUPS - 1,
+    )
+    return group
+
+
+def _pair_block(
+    factors: list[Factor], codes: list[IntArray], places: list[int]
+) -> tuple[_Block, IntArray]:
+    """Indicators of cells with rows, but for those in the base row or the base column."""
+    first, second = (factors[place] for place in places)
+    width = len(second.exposure)
+    cells = codes[places[0]] * width + codes[places[1]]
+    there = np.unique(cells)
+    bases = int(np.argmax(first.exposure)), int(np.argmax(second.exposure))
+    at = there[(there // width != bases[0]) & (there % width != bases[1])]
+    shape = (len(first.exposure) * width, len(at))
+    coding = sparse.csr_matrix((np.ones(len(at)), (at, np.arange(len(at)))), shape)
+    return _Block(coding), cells
+
+
+def _fit(
+    blocks: list[_Block], codes: list[IntArray], mean: FloatArray, exposure: FloatArray
+) -> tuple[float, list[FloatArray]]:
+    """The intercept, and the coefficients of each block."""
+    widths = [block.coding.shape[1] for block in blocks]
+    ends = np.cumsum(widths)
+    scale = float(np.average(mean, weights=exposure))
+    if not ends[-1]:
+        return float(np.log(scale)), [np.empty(0) for _ in blocks]
+    matrix = sparse.hstack(
+        [block.coding[code] for block, code in zip(blocks, codes, strict=True)], format="csc"
+    )
+    bounds = {}
+    if any(np.isfinite((block.lowest, block.highest)).any() for block in blocks):
+        bounds["lower_bounds"] = np.concatenate([_bound(b, b.lowest, -np.inf) for b in blocks])
+        bounds["upper_bounds"] = np.concatenate([_bound(b, b.highest, np.inf) for b in blocks])
+    glm = GeneralizedLinearRegressor(
+        family="poisson", link="log", alpha=_RIDGE, max_iter=300, gradient_tol=1e-7, **bounds
+    )
+    with threadpool_limits(1):  # threads add up in any order: equal input, unequal bits
+        glm.fit(matrix, mean / scale, sample_weight=exposure)
+    slopes = np.split(np.asarray(glm.coef_, dtype=np.float64), ends[:-1])
+    return float(glm.intercept_ + np.log(scale)), slopes
+
+
+def _bound(block: _Block, own: float, free: float) -> FloatArray:
+    width = block.coding.shape[1]
+    return np.concatenate([np.full(width - block.free, own), np.full(block.free, free)])
+
+
+def _pair_factor(
+    settings: TableSettings, factors: list[Factor], told: list[FloatArray]
+) -> PairFactor | None:
+    if settings.pair is None:
+        return None
+    sizes = {factor.feature: len(factor.exposure) for factor in factors}
+    first, second = settings.pair
+    shape = sizes[first], sizes[second]
+    return PairFactor(first, second, np.exp(told[-1]).reshape(shape))
+
+
+def _with_unseen(
+    model: RiskModel, rows: ReferenceRows, factor: Factor, code: IntArray, glm_mean: FloatArray
+) -> Factor:
+    """Relativities of rows that no one was in: what the model tells of them on average."""
+    empty = [
+        place for place in range(factor.plain, len(factor.exposure)) if factor.exposure[place] == 0
+    ]
+    if not empty:
+        return factor
+    shown = rows.first(MOST_SHOWN)
+    size = len(shown.exposure)
+    found = factor.relativities.copy()
+    rest = np.sum(shown.exposure * (glm_mean / factor.relativities[code])[:size])
+    for place in empty:
+        value: AnyArray = np.array([np.nan])
+        if factor.edges is None:
+            other = factor.extra[place - factor.plain] == OTHER
+            value = np.array([_NO_LEVEL if other else None], dtype=object)
+        told = predict_at(model, shown, {factor.feature: value})[0]
+        found[place] = float(np.sum(shown.exposure * told) / rest)
+    return replace(factor, relativities=found)
+
+
+def _agreement(mean: FloatArray, glm_mean: FloatArray, exposure: FloatArray) -> float:
+    log, told = np.log(mean), np.log(glm_mean)
+    spread = np.average((log - np.average(log, weights=exposure)) ** 2, weights=exposure)
+    if not spread > 1e-18:
+        return 1.0
+    return float(1 - np.average((log - told) ** 2, weights=exposure) / spread)

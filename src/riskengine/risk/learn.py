@@ -1,0 +1,396 @@
+"""Learning one linear predictor: trees of a few sizes, a GLM, and their shares, out-of-fold.
+
+Every model of the ensemble learns from some folds and is held against another; only held-out rows
+decide anything: when trees stop, how large they are, how much the GLM is held back, how the two
+are blended. Features that may be missing are hidden at random in a second copy of the data, so that
+"not answered" is a value both have learnt.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from riskengine.risk.blend import Blend, fit_blend, mean_loss, null_intercept
+from riskengine.risk.credibility import Experience
+from riskengine.risk.design import Design, fit_design
+from riskengine.risk.folds import Folds
+from riskengine.risk.glm import (
+    PENALTIES,
+    Coefficients,
+    FactorTable,
+    Penalty,
+    Ramps,
+    factor_tables,
+    fit_glm,
+    fit_ramps,
+)
+from riskengine.risk.predictor import Predictor, Share, average_tables
+from riskengine.risk.spec import Direction, ModelSpec
+from riskengine.risk.trees import (
+    Forest,
+    Growth,
+    Layout,
+    Objective,
+    Sample,
+    grow,
+    grow_once,
+    raw_scores,
+)
+from riskengine.vocabulary import Columns, FloatArray, IntArray
+
+_HIDE_EACH, _HIDE_ALL = 0.5, 0.25
+_GLM_ROWS = 150_000
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One linear predictor to learn: `outcome` per unit of `weight`, (n,), from `columns`.
+
+    A row of weight 0 is predicted, not learnt from.
+    """
+
+    spec: ModelSpec
+    objective: Objective
+    columns: Columns
+    outcome: FloatArray
+    weight: FloatArray
+    folds: Folds
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """A predictor, and the scores (n, classes) of rows that were held out; NaN where none was.
+
+    `rounds` and `shares` say how many trees and how much of each learner serve.
+    """
+
+    predictor: Predictor
+    out_of_fold: FloatArray
+    rounds: int
+    shares: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """A task with its design: what each model reads."""
+
+    task: Task
+    design: Design
+    plain: FloatArray
+    own: list[FloatArray]
+    hidden: FloatArray | None
+
+    def matrix(self, model: int, rows: IntArray) -> FloatArray:
+        if not self.own[model].shape[1]:
+            return self.plain[rows]
+        return np.column_stack([self.plain[rows], self.own[model][rows]])
+
+    def training(self, model: int, rows: IntArray) -> Sample:
+        """Rows for model to learn from, and their hidden copy."""
+        outcome, weight = self.task.outcome[rows], self.task.weight[rows]
+        matrix = self.matrix(model, rows)
+        if self.hidden is None:
+            return Sample(matrix, outcome, weight)
+        copy = np.column_stack([self.hidden[rows], self.own[model][rows]])
+        return Sample(np.vstack([matrix, copy]), np.tile(outcome, 2), np.tile(weight, 2) / 2)
+
+    def seen(self, model: int) -> IntArray:
+        """The rows that a model learns from."""
+        inside = self.task.folds.may_see[model][self.task.folds.fold]
+        return np.flatnonzero(inside & (self.task.weight > 0))
+
+    def held_out(self, model: int) -> IntArray:
+        """The rows that a model is held against."""
+        outside = self.task.folds.fold == self.task.folds.held_out[model]
+        return np.flatnonzero(outside & (self.task.weight > 0))
+
+    def predicted(self, model: int) -> IntArray:
+        """The rows whose held-out prediction is this model's."""
+        return np.flatnonzero(self.task.folds.fold == self.task.folds.held_out[model])
+
+    def pairs(self) -> Iterator[tuple[Sample, Sample]]:
+        for model in range(len(self.task.folds.held_out)):
+            rows = self.held_out(model)
+            held = Sample(self.matrix(model, rows), self.task.outcome[rows], self.task.weight[rows])
+            yield self.training(model, self.seen(model)), held
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.design.names, self.design.categorical)
+
+
+def learn(task: Task, candidates: Sequence[dict[str, object]]) -> Learnt:
+    """Learn a predictor; `candidates` are settings of LightGBM to choose from, or to blend."""
+    data = _prepare(task)
+    growth = Growth(task.spec.lightgbm.rounds, task.spec.lightgbm.early_stopping_rounds)
+    unit = unit_of(task.objective, task.outcome, task.weight)
+    parameters, forest = _best_forest(data, candidates, growth, unit)
+    scores = [_held_out_scores(data, forest)]
+    names = ["trees"]
+    glm = None
+    if task.spec.blend.glm:
+        glm = _fit_tables(data, unit)
+        scores.append(glm.scores)
+        names.append("glm")
+    rows = np.flatnonzero(~np.isnan(scores[0][:, 0]))
+    held = np.stack(scores)[:, rows]
+    counts = task.weight[rows] > 0
+    judged = rows[counts]
+    blend = fit_blend(task.objective, task.outcome[judged], task.weight[judged], held[:, counts])
+    return Learnt(
+        _serve(data, blend, (parameters, forest), glm),
+        _placed(blend.score(held), rows, len(task.outcome)),
+        forest.rounds,
+        dict(zip(names, blend.shares.tolist(), strict=True)),
+    )
+
+
+def held_out_loss(task: Task, candidate: dict[str, object]) -> float:
+    """The mean held-out loss of trees with these settings, at their best round."""
+    data = _prepare(task)
+    growth = Growth(task.spec.lightgbm.rounds, task.spec.lightgbm.early_stopping_rounds)
+    unit = unit_of(task.objective, task.outcome, task.weight)
+    return grow(_parameters(data, candidate, unit), data.pairs(), data.layout, growth).loss
+
+
+def mean_alone(task: Task) -> Learnt:
+    """The mean as a predictor: what is left where there is too little to learn from."""
+    intercept = null_intercept(task.objective, task.outcome, task.weight)
+    design, *_ = fit_design(task.spec, task.columns, _experience(task))
+    return Learnt(
+        Predictor(design, len(task.folds.may_see), intercept),
+        np.tile(intercept, (len(task.outcome), 1)),
+        0,
+        {"trees": 0.0, "glm": 0.0},
+    )
+
+
+def unit_of(objective: Objective, outcome: FloatArray, weight: FloatArray) -> float:
+    """Information on the mean, on the scale of the link, that one event brings.
+
+    Total information at the mean over the number of rows with an outcome (for a yes or no: with
+    the rarer answer).
+    """
+    mean = float(np.average(outcome, weights=weight))
+    if objective.name == "multiclass":
+        return 1.0
+    if objective.name == "binary":
+        events = min(float((outcome > 0).sum()), float((outcome == 0).sum()))
+        return float(weight.sum()) * mean * (1 - mean) / max(events, 1.0)
+    information = {"poisson": mean, "gamma": 1.0}.get(objective.name, 1.0)
+    return float(weight.sum()) * information / max(float((outcome > 0).sum()), 1.0)
+
+
+def _prepare(task: Task) -> _Data:
+    design, plain, own = fit_design(task.spec, task.columns, _experience(task))
+    optional = [n for n in task.spec.features.optional if n in (*design.numeric, *design.levels)]
+    hidden = _hide(plain, optional, design, task.spec.lightgbm.seed) if optional else None
+    return _Data(task, design, plain, own, hidden)
+
+
+def _experience(task: Task) -> Experience:
+    folds = task.folds
+    fold_of = np.zeros(int(folds.part.max()) + 1, dtype=np.int64)
+    fold_of[folds.part] = folds.fold
+    return Experience(_coded(task), task.weight, folds.part, folds.may_see[:, fold_of])
+
+
+def _coded(task: Task) -> FloatArray:
+    """The outcome that levels are encoded by: of classes, whether it is the commonest."""
+    if task.objective.name != "multiclass":
+        return task.outcome
+    commonest = np.argmax(np.bincount(task.outcome.astype(np.int64)))
+    return np.asarray(task.outcome == commonest, dtype=np.float64)
+
+
+def _hide(plain: FloatArray, optional: list[str], design: Design, seed: int) -> FloatArray:
+    """A copy with optional features hidden: each at random, and all at once in some rows."""
+    rng = np.random.default_rng(seed)
+    names = (*design.numeric, *design.levels)
+    hide = rng.random((len(plain), len(optional))) < _HIDE_EACH
+    hide |= (rng.random(len(plain)) < _HIDE_ALL)[:, None]
+    hidden = plain.copy()
+    for place, name in enumerate(optional):
+        hidden[hide[:, place], names.index(name)] = np.nan
+    return hidden
+
+
+def _best_forest(
+    data: _Data, candidates: Sequence[dict[str, object]], growth: Growth, unit: float
+) -> tuple[dict[str, object], Forest]:
+    found = []
+    for candidate in candidates:
+        parameters = _parameters(data, candidate, unit)
+        found.append((parameters, grow(parameters, data.pairs(), data.layout, growth)))
+    return min(found, key=lambda pair: pair[1].loss)
+
+
+def _parameters(data: _Data, candidate: dict[str, object], unit: float) -> dict[str, object]:
+    """LightGBM's parameters of a candidate, whose penalties count events."""
+    spec = data.task.spec
+    settings: dict[str, object] = {"bagging_freq": 1, "seed": spec.lightgbm.seed, **candidate}
+    for name in ("lambda_l2", "min_sum_hessian_in_leaf"):
+        if name in settings:
+            settings[name] = float(str(settings[name])) * unit
+    settings |= spec.lightgbm.given
+    settings |= data.task.objective.parameters
+    names = data.design.names
+    signs = {Direction.INCREASING: 1, Direction.DECREASING: -1}
+    monotone = [
+        signs[spec.features.monotone[n]] if n in spec.features.monotone else 0 for n in names
+    ]
+    if any(monotone):
+        settings["monotone_constraints"] = monotone
+    if spec.features.interactions:
+        settings["interaction_constraints"] = [
+            [names.index(n) for n in group if n in names] for group in spec.features.interactions
+        ]
+    return settings
+
+
+def _held_out_scores(data: _Data, forest: Forest) -> FloatArray:
+    """Raw scores (n, classes) of each row by the booster that did not see it."""
+    rows = [data.predicted(model) for model in range(len(data.task.folds.held_out))]
+    matrices = [data.matrix(model, r) for model, r in enumerate(rows)]
+    classes = data.task.objective.classes
+    found = np.full((len(data.task.outcome), classes), np.nan)
+    for place, raw in zip(rows, raw_scores(forest.boosters, matrices), strict=True):
+        found[place] = raw.reshape(len(place), classes)
+    return found
+
+
+def _placed(values: FloatArray, rows: IntArray, size: int) -> FloatArray:
+    found = np.full((size, values.shape[1]), np.nan)
+    found[rows] = values
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    """GLMs of one penalty: held-out scores (n, classes) and each model's tables."""
+
+    scores: FloatArray
+    tables: list[list[FactorTable]]
+    intercepts: list[FloatArray]
+    events: float
+
+
+def _fit_tables(data: _Data, unit: float) -> _Tables:
+    """GLMs of the penalty whose held-out loss is least; the lightest two that help are tried."""
+    task = data.task
+    levels = [len(known) for known in data.design.levels.values()]
+    rows = _thinned(np.flatnonzero(task.weight > 0), _GLM_ROWS)
+    everything = data.matrix(0, rows)
+    if data.hidden is not None:
+        everything = np.vstack([everything, data.training(0, rows).matrix])
+    ramps = fit_ramps(everything, data.design.categorical, levels)
+    fits = [
+        _ModelGlm(data, ramps, model, np.intersect1d(rows, data.seen(model), assume_unique=True))
+        for model in range(len(task.folds.may_see))
+    ]
+    best: _Tables | None = None
+    least = np.inf
+    for events in PENALTIES:
+        scores = np.full((len(task.outcome), task.objective.classes), np.nan)
+        for model, one in enumerate(fits):
+            one.fit(Penalty(events, unit))
+            if model < len(task.folds.held_out):
+                held = data.predicted(model)
+                scores[held] = one.score(held)
+        known = np.flatnonzero(~np.isnan(scores[:, 0]) & (task.weight > 0))
+        loss = mean_loss(task.objective, task.outcome[known], task.weight[known], scores[known])
+        if loss >= least:
+            break
+        least = loss
+        tables = [factor_tables(ramps, one.found) for one in fits]
+        best = _Tables(scores, tables, [one.found.intercept for one in fits], events)
+    if best is None:
+        message = "no GLM could be fitted"
+        raise FloatingPointError(message)
+    return best
+
+
+class _ModelGlm:
+    """The GLM of one model of the ensemble along the penalties, each started from the last."""
+
+    def __init__(self, data: _Data, ramps: Ramps, model: int, rows: IntArray) -> None:
+        self._data, self._ramps, self._model = data, ramps, model
+        sample = data.training(model, rows)
+        self._sample = Sample(ramps.expand(sample.matrix), sample.outcome, sample.weight)
+        self._signs = _signs(data, ramps)
+        self._fitted: Coefficients | None = None
+
+    @property
+    def found(self) -> Coefficients:
+        if self._fitted is None:
+            message = "the GLM was not fitted yet"
+            raise RuntimeError(message)
+        return self._fitted
+
+    def fit(self, penalty: Penalty) -> None:
+        objective = self._data.task.objective
+        self._fitted = fit_glm(objective, self._sample, penalty, self._signs, self._fitted)
+
+    def score(self, rows: IntArray) -> FloatArray:
+        matrix = self._ramps.expand(self._data.matrix(self._model, rows))
+        return self.found.score(matrix).reshape(len(rows), -1)
+
+
+def _signs(data: _Data, ramps: Ramps) -> FloatArray:
+    found = np.zeros(ramps.width)
+    monotone = data.task.spec.features.monotone
+    for place, start in ramps.starts().items():
+        direction = monotone.get(data.design.names[place])
+        if direction is not None:
+            ramp_columns = ramps.size(place) - (place in ramps.missing)
+            found[start : start + ramp_columns] = 1 if direction is Direction.INCREASING else -1
+    return found
+
+
+def _thinned(rows: IntArray, most: int) -> IntArray:
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
+
+
+def _serve(
+    data: _Data, blend: Blend, trees: tuple[dict[str, object], Forest], glm: _Tables | None
+) -> Predictor:
+    """The predictor that serves: fold models averaged, or the one refitted on every row."""
+    task, (parameters, forest) = data.task, trees
+    design, models = data.design, len(task.folds.may_see)
+    boosters = forest.boosters
+    tables = glm.tables if glm is not None else []
+    intercepts = glm.intercepts if glm is not None else []
+    if task.folds.refit:
+        sample = data.training(models - 1, data.seen(models - 1))
+        boosters = (grow_once(parameters, sample, data.layout, forest.rounds),)
+        design, tables, models = _only(design, models - 1), tables[-1:], 1
+        intercepts = intercepts[-1:]
+    share = blend.shares[0]
+    forests = (Share(float(share), tuple(b.model_to_string() for b in boosters)),) if share else ()
+    weight = float(blend.shares[1]) if glm is not None else 0.0
+    return Predictor(
+        design,
+        models,
+        blend.intercept + (weight * np.mean(intercepts, axis=0) if weight else 0.0),
+        forests,
+        weight,
+        average_tables(design, tables) if weight else (),
+    )
+
+
+def _only(design: Design, model: int) -> Design:
+    """The design with the encodings of one model."""
+    return replace(
+        design,
+        encodings=tuple(replace(e, values=e.values[model : model + 1]) for e in design.encodings),
+    )
+
+
+def averaging_factor(predictor: Predictor, columns: Columns, weight: FloatArray) -> float:
+    """How much lower the mean is for averaging members on the log scale; labels play no part."""
+    members = predictor.members(columns)[:, :, 0]
+    alone = np.exp(members).mean(axis=0)
+    return float(np.sum(weight * alone) / np.sum(weight * np.exp(members.mean(axis=0))))

@@ -1,0 +1,156 @@
+"""A linear predictor on the scale of the link: intercept + forests + GLM, each with its share.
+
+What it adds up for one row does not depend on the other rows of a batch, so a live quote is the
+batch bit for bit. Contributions of features are exact: TreeSHAP for the forests, tables for the
+GLM.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import lightgbm as lgb
+import numpy as np
+
+from riskengine.risk.design import Design
+from riskengine.risk.glm import FactorTable
+from riskengine.risk.trees import raw_score
+from riskengine.vocabulary import Columns, FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """Boosters with their common share; the average over boosters counts.
+
+    Booster i reads the matrix of model i modulo the number of models of the design.
+    """
+
+    weight: float
+    boosters: tuple[str, ...]
+
+    @cached_property
+    def loaded(self) -> tuple[lgb.Booster, ...]:
+        """Private to this share: a Booster holds state that a stranger's predict could change."""
+        return tuple(lgb.Booster(model_str=text) for text in self.boosters)
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """`intercept` (classes,) + the forests' shares + `table_weight` times the GLM's tables.
+
+    There is one table for each column of the design's matrix; those of an encoded feature have a
+    value for each level and a last one for a level never seen. `models` is how many encodings
+    differ.
+    """
+
+    design: Design
+    models: int
+    intercept: FloatArray
+    forests: tuple[Share, ...] = ()
+    table_weight: float = 0.0
+    tables: tuple[FactorTable, ...] = field(default=())
+
+    @property
+    def classes(self) -> int:
+        return len(self.intercept)
+
+    def score(self, columns: Columns) -> FloatArray:
+        """The linear predictor, (n, classes)."""
+        members = self.members(columns)
+        total = np.zeros(members.shape[1:])
+        # One by one: numpy's own sum of a batch of one adds in another order.
+        for member in members:
+            total += member
+        result: FloatArray = self.intercept + total / len(members)
+        return result
+
+    def members(self, columns: Columns) -> FloatArray:
+        """The linear predictor less its intercept of each member of the ensemble.
+
+        (members, n, classes): as many as the forests have boosters. The GLM is in each.
+        """
+        plain, codes = self.design.plain(columns), self.design.codes(columns)
+        matrices = [self.design.with_encodings(plain, codes, m) for m in range(self.models)]
+        size = max((len(share.boosters) for share in self.forests), default=1)
+        found = np.zeros((size, len(plain), self.classes))
+        for share in self.forests:
+            for place, booster in enumerate(share.loaded):
+                raw = raw_score(booster, matrices[place % self.models])
+                found[place] += share.weight * raw.reshape(len(plain), self.classes)
+        if self.table_weight:
+            told = np.zeros(found.shape[1:])
+            for part in np.moveaxis(self._table_parts(plain, codes), 1, 0):
+                told += part
+            found += self.table_weight * told
+        return found
+
+    def contributions(self, columns: Columns) -> tuple[FloatArray, FloatArray]:
+        """`base` (classes,) and what each feature adds to it, (n, features, classes).
+
+        A feature crossed with another has half of what the cross adds.
+        """
+        plain, codes = self.design.plain(columns), self.design.codes(columns)
+        matrices = [self.design.with_encodings(plain, codes, m) for m in range(self.models)]
+        base = self.intercept.copy()
+        parts = np.zeros((len(plain), len(self.design.names), self.classes))
+        for share in self.forests:
+            for place, booster in enumerate(share.loaded):
+                raw = booster.predict(
+                    matrices[place % self.models], pred_contrib=True, num_threads=1
+                )
+                told = np.asarray(raw).reshape(len(plain), self.classes, -1)
+                scale = share.weight / len(share.boosters)
+                parts += scale * np.moveaxis(told[:, :, :-1], 1, 2)
+                base += scale * told[0, :, -1] if len(told) else 0.0
+        if self.table_weight:
+            parts += self.table_weight * self._table_parts(plain, codes)
+        return base, self._by_feature(parts)
+
+    def _by_feature(self, parts: FloatArray) -> FloatArray:
+        names = self.design.features
+        found = np.zeros((len(parts), len(names), self.classes))
+        for place, owners in enumerate(self.design.owners):
+            for owner in owners:
+                found[:, names.index(owner)] += parts[:, place] / len(owners)
+        return found
+
+    def _table_parts(self, plain: FloatArray, codes: np.ndarray) -> FloatArray:
+        width = plain.shape[1]
+        found = np.empty((len(plain), len(self.tables), self.classes))
+        for place, table in enumerate(self.tables):
+            code = codes[:, max(place - width, 0) // 2] if place >= width else None
+            found[:, place] = table.score(plain[:, place] if code is None else code.astype(float))
+        return found
+
+
+def average_tables(
+    design: Design, tables: Sequence[Sequence[FactorTable]]
+) -> tuple[FactorTable, ...]:
+    """One table a column, the average over models; `tables` has the models' own, column by column.
+
+    Those of encoded features become tables of their levels.
+    """
+    width = len(design.numeric) + len(design.levels)
+    found = []
+    for place in range(len(design.names)):
+        own = [of_model[place] for of_model in tables]
+        missing = np.mean([table.missing for table in own], axis=0)
+        if place < width:
+            values = np.mean([table.values for table in own], axis=0)
+            found.append(FactorTable(own[0].points, values, missing))
+        else:
+            which, kind = divmod(place - width, 2)
+            served = design.encodings[which].values[:, :, kind]
+            values = np.mean([t.score(served[m]) for m, t in enumerate(own)], axis=0)
+            found.append(FactorTable(np.empty(0), values, values[-1]))
+    return tuple(found)
+
+
+def centred(
+    tables: Sequence[FactorTable], means: Mapping[int, FloatArray]
+) -> tuple[FactorTable, ...]:
+    """Tables less their mean over the training rows, `means` (classes,) by column."""
+    return tuple(
+        FactorTable(t.points, t.values - means[place], t.missing - means[place])
+        for place, t in enumerate(tables)
+    )
