@@ -21,7 +21,7 @@ from riskengine.risk.findings import FINDINGS_FILE, findings_of, to_json
 from riskengine.risk.fit import fit
 from riskengine.risk.kept import load_kept, model_files, write_files
 from riskengine.risk.model import RiskModel
-from riskengine.risk.spec import Kind, ModelSpec, parse_spec, read_spec
+from riskengine.risk.spec import Kind, ModelSpec, read_spec
 from riskengine.settings import Settings
 from riskengine.sources.table_file import Read, file_digest, read_table
 from riskengine.vocabulary import Text
@@ -86,8 +86,7 @@ def train(job: TrainJob, say: Say) -> TrainedModel:
     Raises `SpecError` and `TableError` naming the line, column, row and value that cannot be used.
     """
     say("reading the spec and the data")
-    text = job.spec.read_text(encoding="utf-8") if job.spec.is_file() else ""
-    spec = parse_spec(text, str(job.spec)) if text else read_spec(job.spec)
+    spec = read_spec(job.spec)
     table = read_table(job.data, wanted_columns(spec, job.fairness_by))
     model = fit(spec, table, say)
     say("diagnosing held-out predictions")
@@ -100,7 +99,7 @@ def train(job: TrainJob, say: Say) -> TrainedModel:
         diagnosis=diagnosis,
         example=example_rows(model, table),
         beside={
-            SPEC_FILE: text,
+            SPEC_FILE: job.spec.read_text(encoding="utf-8"),
             FINDINGS_FILE: to_json(findings),
             METRICS_FILE: json.dumps(diagnosis.metrics(), indent=1) + "\n",
         },

@@ -15,10 +15,10 @@ from riskengine.risk.conformal import ConformalTable
 from riskengine.risk.continuance import Continuance
 from riskengine.risk.credibility import Encoding
 from riskengine.risk.design import Design
-from riskengine.risk.glm import FactorTable
 from riskengine.risk.model import RiskModel
 from riskengine.risk.predictor import Predictor, Share
 from riskengine.risk.spec import ModelSpec
+from riskengine.risk.terms import FactorTable
 
 FORMAT = 2
 _TABLES = ("centres", "grid", "table")

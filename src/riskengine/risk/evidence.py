@@ -19,7 +19,7 @@ from riskengine.risk.diagnostics.deviance import Family, Loss
 from riskengine.risk.diagnostics.headline import SEED
 from riskengine.risk.diagnostics.judged import GLM, MEAN, MODEL, Judged
 from riskengine.risk.fit import digest_of
-from riskengine.risk.folds import Folds, Split, members
+from riskengine.risk.folds import Split, folds_of, members
 from riskengine.risk.model import Frame, RiskModel, Trained
 from riskengine.risk.outcome import Outcome, outcome_of
 from riskengine.risk.spec import Kind, ModelSpec
@@ -75,11 +75,7 @@ def splits_of(spec: ModelSpec, fold: IntArray) -> list[Split]:
     >>> [one.train.tolist() for one in splits_of(parse_spec(text + 'time = "t"'), np.arange(3))]
     [[0], [0, 1]]
     """
-    count = int(fold.max()) + 1
-    if spec.folds.time:
-        may_see = np.tri(count, dtype=bool)
-        return Folds(fold, fold, may_see, tuple(range(1, count)), refit=True).splits()
-    return Folds(fold, fold, ~np.eye(count, dtype=bool), tuple(range(count))).splits()
+    return folds_of(spec, fold, fold).splits()
 
 
 def trained_evidence(model: RiskModel) -> Evidence:

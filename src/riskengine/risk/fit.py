@@ -94,11 +94,8 @@ def _name_of(spec: ModelSpec, place: int) -> str:
 def _tasks(spec: ModelSpec, columns: Columns, outcome: Outcome, seed: int) -> list[Task]:
     """The linear predictors of a kind, each a task of its own on common folds."""
     kind, weight, pooled = spec.model.kind, outcome.weight, outcome.pooled
-    events = pooled * weight
-    if kind is Kind.MULTICLASS:
-        events = np.ones(len(weight))
-    folds = deal_folds(spec, columns, _dealt_by(kind, columns, spec, events), seed)
-    seeded = replace_seed(spec, seed)
+    folds = deal_folds(spec, columns, _dealt_by(kind, outcome), seed)
+    seeded = _with_seed(spec, seed)
 
     def task(objective: Objective, values: FloatArray, weights: FloatArray) -> Task:
         return Task(seeded, objective, columns, values, weights, folds)
@@ -126,16 +123,16 @@ def _tasks(spec: ModelSpec, columns: Columns, outcome: Outcome, seed: int) -> li
     return [task(Objective(kind.value), pooled, weight)]
 
 
-def _dealt_by(kind: Kind, columns: Columns, spec: ModelSpec, events: FloatArray) -> FloatArray:
-    if kind is Kind.MULTICLASS:
-        target = columns[spec.model.outcomes[0]]
-        code, found = pd.factorize(target, sort=True)
-        rarest_first = np.argsort(np.argsort(np.bincount(code)))
-        return np.asarray(len(found) - rarest_first[code], dtype=np.float64)
-    return events
+def _dealt_by(kind: Kind, outcome: Outcome) -> FloatArray:
+    """What each row brings to learn from: its events; of classes, more the rarer its own."""
+    if kind is not Kind.MULTICLASS:
+        return outcome.pooled * outcome.weight
+    code = outcome.actual.astype(np.int64)
+    rarest_first = np.argsort(np.argsort(np.bincount(code)))
+    return np.asarray(len(outcome.classes) - rarest_first[code], dtype=np.float64)
 
 
-def replace_seed(spec: ModelSpec, seed: int) -> ModelSpec:
+def _with_seed(spec: ModelSpec, seed: int) -> ModelSpec:
     """The same spec with another seed for the trees."""
     trees = spec.lightgbm.model_copy(update={"seed": seed})
     return spec.model_copy(update={"lightgbm": trees})

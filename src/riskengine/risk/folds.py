@@ -50,13 +50,21 @@ class Folds:
 def deal_folds(spec: ModelSpec, columns: Columns, total: FloatArray, seed: int) -> Folds:
     """Folds for training columns; `total` (n,) is what each row brings to learn from."""
     if spec.folds.time:
-        return _by_time(columns[spec.folds.time], spec.folds.count)
+        block = _blocks(columns[spec.folds.time], spec.folds.count)
+        return folds_of(spec, block, block)
     owner = members(spec, columns)
     count = spec.folds.count
     part = _dealt(owner, total, count * PARTS, seed)[owner]
-    fold = part % count
-    see = ~np.eye(count, dtype=bool)
-    return Folds(fold, part, see, tuple(range(count)))
+    return folds_of(spec, part % count, part)
+
+
+def folds_of(spec: ModelSpec, fold: IntArray, part: IntArray) -> Folds:
+    """Who learns from whom where the fold and part of each row (n,) are known."""
+    count = int(fold.max()) + 1
+    if spec.folds.time:
+        see = np.tri(count, dtype=bool)
+        return Folds(fold, part, see, tuple(range(1, count)), refit=True)
+    return Folds(fold, part, ~np.eye(count, dtype=bool), tuple(range(count)))
 
 
 def members(spec: ModelSpec, columns: Columns) -> IntArray:
@@ -77,7 +85,7 @@ def _dealt(owner: IntArray, total: FloatArray, count: int, seed: int) -> IntArra
     return fold
 
 
-def _by_time(time: AnyArray, count: int) -> Folds:
+def _blocks(time: AnyArray, count: int) -> IntArray:
     """Blocks of about equal size in order of time, rows of one time together."""
     _, place, rows = np.unique(time, return_inverse=True, return_counts=True)
     before = np.cumsum(rows) - rows
@@ -85,9 +93,7 @@ def _by_time(time: AnyArray, count: int) -> Folds:
     # Every block has a time of its own, also where one time has most of the rows.
     least = np.minimum(np.arange(len(rows)), count)
     most = np.maximum(count - (len(rows) - 1 - np.arange(len(rows))), 0)
-    block = _stepwise(np.maximum(np.minimum(block, least), most))
-    see = np.tri(count + 1, dtype=bool)
-    return Folds(block[place], block[place], see, tuple(range(1, count + 1)), refit=True)
+    return _stepwise(np.maximum(np.minimum(block, least), most))[place]
 
 
 def _stepwise(block: IntArray) -> IntArray:

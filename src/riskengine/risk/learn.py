@@ -6,7 +6,7 @@ are blended. Features that may be missing are hidden at random in a second copy 
 "not answered" is a value both have learnt.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,6 @@ from riskengine.risk.folds import Folds
 from riskengine.risk.glm import (
     PENALTIES,
     Coefficients,
-    FactorTable,
     Penalty,
     Ramps,
     factor_tables,
@@ -27,6 +26,7 @@ from riskengine.risk.glm import (
 )
 from riskengine.risk.predictor import Predictor, Share, average_tables
 from riskengine.risk.spec import Direction, ModelSpec
+from riskengine.risk.terms import FactorTable
 from riskengine.risk.trees import (
     Forest,
     Growth,
@@ -73,13 +73,14 @@ class Learnt:
 
 @dataclass(frozen=True, eq=False)
 class _Data:
-    """A task with its design: what each model reads."""
+    """A task with its design: what each model reads, and the `unit_of` its penalties."""
 
     task: Task
     design: Design
     plain: FloatArray
     own: list[FloatArray]
     hidden: FloatArray | None
+    unit: float
 
     def matrix(self, model: int, rows: IntArray) -> FloatArray:
         if not self.own[model].shape[1]:
@@ -123,14 +124,14 @@ class _Data:
 def learn(task: Task, candidates: Sequence[dict[str, object]]) -> Learnt:
     """Learn a predictor; `candidates` are settings of LightGBM to choose from, or to blend."""
     data = _prepare(task)
-    growth = Growth(task.spec.lightgbm.rounds, task.spec.lightgbm.early_stopping_rounds)
-    unit = unit_of(task.objective, task.outcome, task.weight)
-    parameters, forest = _best_forest(data, candidates, growth, unit)
+    parameters, forest = min(
+        (_grown(data, candidate) for candidate in candidates), key=lambda pair: pair[1].loss
+    )
     scores = [_held_out_scores(data, forest)]
     names = ["trees"]
     glm = None
     if task.spec.blend.glm:
-        glm = _fit_tables(data, unit)
+        glm = _fit_tables(data)
         scores.append(glm.scores)
         names.append("glm")
     rows = np.flatnonzero(~np.isnan(scores[0][:, 0]))
@@ -146,12 +147,10 @@ def learn(task: Task, candidates: Sequence[dict[str, object]]) -> Learnt:
     )
 
 
-def held_out_loss(task: Task, candidate: dict[str, object]) -> float:
-    """The mean held-out loss of trees with these settings, at their best round."""
+def held_out_losses(task: Task) -> Callable[[dict[str, object]], float]:
+    """A function from settings to the mean held-out loss of their trees at their best round."""
     data = _prepare(task)
-    growth = Growth(task.spec.lightgbm.rounds, task.spec.lightgbm.early_stopping_rounds)
-    unit = unit_of(task.objective, task.outcome, task.weight)
-    return grow(_parameters(data, candidate, unit), data.pairs(), data.layout, growth).loss
+    return lambda candidate: _grown(data, candidate)[1].loss
 
 
 def mean_alone(task: Task) -> Learnt:
@@ -186,7 +185,8 @@ def _prepare(task: Task) -> _Data:
     design, plain, own = fit_design(task.spec, task.columns, _experience(task))
     optional = [n for n in task.spec.features.optional if n in (*design.numeric, *design.levels)]
     hidden = _hide(plain, optional, design, task.spec.lightgbm.seed) if optional else None
-    return _Data(task, design, plain, own, hidden)
+    unit = unit_of(task.objective, task.outcome, task.weight)
+    return _Data(task, design, plain, own, hidden, unit)
 
 
 def _experience(task: Task) -> Experience:
@@ -216,23 +216,21 @@ def _hide(plain: FloatArray, optional: list[str], design: Design, seed: int) -> 
     return hidden
 
 
-def _best_forest(
-    data: _Data, candidates: Sequence[dict[str, object]], growth: Growth, unit: float
-) -> tuple[dict[str, object], Forest]:
-    found = []
-    for candidate in candidates:
-        parameters = _parameters(data, candidate, unit)
-        found.append((parameters, grow(parameters, data.pairs(), data.layout, growth)))
-    return min(found, key=lambda pair: pair[1].loss)
+def _grown(data: _Data, candidate: dict[str, object]) -> tuple[dict[str, object], Forest]:
+    """LightGBM's parameters of a candidate and what grew by them."""
+    settings = data.task.spec.lightgbm
+    parameters = _parameters(data, candidate)
+    growth = Growth(settings.rounds, settings.early_stopping_rounds)
+    return parameters, grow(parameters, data.pairs(), data.layout, growth)
 
 
-def _parameters(data: _Data, candidate: dict[str, object], unit: float) -> dict[str, object]:
+def _parameters(data: _Data, candidate: dict[str, object]) -> dict[str, object]:
     """LightGBM's parameters of a candidate, whose penalties count events."""
     spec = data.task.spec
     settings: dict[str, object] = {"bagging_freq": 1, "seed": spec.lightgbm.seed, **candidate}
     for name in ("lambda_l2", "min_sum_hessian_in_leaf"):
         if name in settings:
-            settings[name] = float(str(settings[name])) * unit
+            settings[name] = float(str(settings[name])) * data.unit
     settings |= spec.lightgbm.given
     settings |= data.task.objective.parameters
     names = data.design.names
@@ -276,7 +274,7 @@ class _Tables:
     events: float
 
 
-def _fit_tables(data: _Data, unit: float) -> _Tables:
+def _fit_tables(data: _Data) -> _Tables:
     """GLMs of the penalty whose held-out loss is least; the lightest two that help are tried."""
     task = data.task
     levels = [len(known) for known in data.design.levels.values()]
@@ -294,7 +292,7 @@ def _fit_tables(data: _Data, unit: float) -> _Tables:
     for events in PENALTIES:
         scores = np.full((len(task.outcome), task.objective.classes), np.nan)
         for model, one in enumerate(fits):
-            one.fit(Penalty(events, unit))
+            one.fit(Penalty(events, data.unit))
             if model < len(task.folds.held_out):
                 held = data.predicted(model)
                 scores[held] = one.score(held)
@@ -387,10 +385,3 @@ def _only(design: Design, model: int) -> Design:
         design,
         encodings=tuple(replace(e, values=e.values[model : model + 1]) for e in design.encodings),
     )
-
-
-def averaging_factor(predictor: Predictor, columns: Columns, weight: FloatArray) -> float:
-    """How much lower the mean is for averaging members on the log scale; labels play no part."""
-    members = predictor.members(columns)[:, :, 0]
-    alone = np.exp(members).mean(axis=0)
-    return float(np.sum(weight * alone) / np.sum(weight * np.exp(members.mean(axis=0))))

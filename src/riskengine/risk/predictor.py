@@ -5,7 +5,7 @@ batch bit for bit. Contributions of features are exact: TreeSHAP for the forests
 GLM.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,7 +13,7 @@ import lightgbm as lgb
 import numpy as np
 
 from riskengine.risk.design import Design
-from riskengine.risk.glm import FactorTable
+from riskengine.risk.terms import FactorTable
 from riskengine.risk.trees import raw_score
 from riskengine.vocabulary import Columns, FloatArray
 
@@ -144,13 +144,3 @@ def average_tables(
             values = np.mean([t.score(served[m]) for m, t in enumerate(own)], axis=0)
             found.append(FactorTable(np.empty(0), values, values[-1]))
     return tuple(found)
-
-
-def centred(
-    tables: Sequence[FactorTable], means: Mapping[int, FloatArray]
-) -> tuple[FactorTable, ...]:
-    """Tables less their mean over the training rows, `means` (classes,) by column."""
-    return tuple(
-        FactorTable(t.points, t.values - means[place], t.missing - means[place])
-        for place, t in enumerate(tables)
-    )

@@ -3,18 +3,15 @@
 The default settings are the first trial, so a search never ends with worse ones on these folds.
 """
 
-import logging
 import time
 import warnings
 from collections.abc import Callable
 
 import optuna
 
-from riskengine.risk.learn import Task, held_out_loss
+from riskengine.risk.learn import Task, held_out_losses
 from riskengine.risk.settings import candidates
 from riskengine.risk.spec import SearchSection
-
-_LOG = logging.getLogger("optuna")
 
 
 def search(task: Task, section: SearchSection, say: Callable[[str], None]) -> dict[str, object]:
@@ -22,7 +19,8 @@ def search(task: Task, section: SearchSection, say: Callable[[str], None]) -> di
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     started = time.monotonic()
     defaults = candidates(task)
-    losses = [held_out_loss(task, one) for one in defaults]
+    loss_of = held_out_losses(task)
+    losses = [loss_of(one) for one in defaults]
     best, least = min(zip(defaults, losses, strict=True), key=lambda pair: pair[1])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -35,7 +33,7 @@ def search(task: Task, section: SearchSection, say: Callable[[str], None]) -> di
             break
         trial = study.ask()
         settings = best if number == 0 else _drawn(trial)
-        loss = least if number == 0 else held_out_loss(task, settings)
+        loss = least if number == 0 else loss_of(settings)
         if number == 0:
             _drawn(trial)
         study.tell(trial, loss)

@@ -13,12 +13,6 @@ from dataclasses import dataclass
 
 import lightgbm as lgb
 import numpy as np
-from fairlearn.metrics import (
-    MetricFrame,
-    demographic_parity_ratio,
-    equalized_odds_ratio,
-    mean_prediction,
-)
 from sklearn.model_selection import GroupKFold
 
 from riskengine.errors import InputError
@@ -101,6 +95,9 @@ def mean_by_group(expected: FloatArray, exposure: FloatArray, group: AnyArray) -
     >>> found.relative, round(found.least_over_greatest, 6)
     ({'female': 0.5, 'male': 1.5}, 0.333333)
     """
+    # Imported when asked for: no quote needs it.
+    from fairlearn.metrics import MetricFrame, mean_prediction
+
     require_rows(exposure, expected=expected, group=group)
     refuse(expected < 0, expected, "expected", "a ratio of means needs 0 or more")
     seen = exposure > 0
@@ -131,6 +128,8 @@ def decision_parity(
     >>> found.demographic, found.equalised_odds
     (0.5, 0.0)
     """
+    from fairlearn.metrics import demographic_parity_ratio, equalized_odds_ratio
+
     require_rows(exposure, actual=actual, decision=decision, group=group)
     refuse((actual != 0) & (actual != 1), actual, "actual", "a decision needs outcomes of 0 or 1")
     seen = exposure > 0
