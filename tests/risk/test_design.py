@@ -63,7 +63,7 @@ def test_few_levels_stay_and_many_are_encoded() -> None:
     matrix = design.matrix(columns(), model=1)
     assert matrix.shape == (ROWS, len(design.names))
     assert set(np.unique(matrix[:, 2])) == {0.0, 1.0}
-    assert len(design.owners) == len(design.names)
+    assert len(design.owners) == len(design.names) + len(design.paired)
 
 
 def test_training_and_new_rows_read_the_same_plain_columns() -> None:

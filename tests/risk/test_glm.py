@@ -50,7 +50,7 @@ def outcome(objective: Objective, seed: int = 1) -> np.ndarray:
 
 
 def ramps() -> Ramps:
-    return fit_ramps(matrix(), [3], [3])
+    return fit_ramps(matrix(), {3: 3}, 4)
 
 
 def fitted(objective: Objective, events: float = 3.0, sign: float = 0.0) -> Coefficients:
@@ -88,9 +88,9 @@ def test_ramps_are_flat_outside_their_knots() -> None:
 def test_a_rare_number_still_has_a_ramp_and_many_columns_fewer_segments() -> None:
     rare = np.zeros((1000, 1))
     rare[0] = 5.0
-    found = fit_ramps(rare, [], [])
+    found = fit_ramps(rare, {}, 1)
     assert found.knots[0].tolist() == [0.0, 5.0]
-    wide = fit_ramps(np.random.default_rng(0).normal(size=(100, 200)), [], [])
+    wide = fit_ramps(np.random.default_rng(0).normal(size=(100, 200)), {}, 200)
     assert wide.width == 200
 
 

@@ -89,6 +89,7 @@ def _predictor(one: Predictor, name: str, files: dict[str, bytes]) -> dict[str, 
         ],
         "learnt_missing": sorted(design.learnt_missing),
         "medians": design.medians,
+        "pairs": [list(pair) for pair in design.pairs],
     }
 
 
@@ -102,6 +103,7 @@ def _read_predictor(content: dict[str, Any], folder: Path) -> Predictor:
         ),
         learnt_missing=frozenset(content["learnt_missing"]),
         medians=content["medians"],
+        pairs=tuple((one, two) for one, two in content.get("pairs", ())),
     )
     return Predictor(
         design=design,

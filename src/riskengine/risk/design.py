@@ -6,7 +6,7 @@ other folds. What was never seen is refused where a price hangs on it; elsewhere
 has the collective's value, and a number never missing in training takes its median.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -21,6 +21,9 @@ from riskengine.vocabulary import AnyArray, Columns, FloatArray, IntArray
 MANY_LEVELS = 25
 """A feature with more levels than this is encoded by credibility."""
 MOST_CROSSES = 6
+MOST_PAIRED = 200
+"""Columns that the GLM may have for interactions; where they would be more it has none."""
+_SEGMENTS = 7
 _PAIR = "\x1f"
 _MISSING = "\x00"
 
@@ -30,7 +33,8 @@ class Design:
     """How columns become matrices, as learnt from training data.
 
     `levels` are those of the features that stay categories; `medians` of the numbers, for those
-    outside `learnt_missing`.
+    outside `learnt_missing`; `pairs` of plain features whose interaction the GLM reads, the second
+    a category.
     """
 
     numeric: tuple[str, ...]
@@ -38,6 +42,7 @@ class Design:
     encodings: tuple[Encoding, ...]
     learnt_missing: frozenset[str]
     medians: dict[str, float]
+    pairs: tuple[tuple[str, str], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -47,9 +52,11 @@ class Design:
 
     @property
     def owners(self) -> tuple[tuple[str, ...], ...]:
-        """The features that each column of a matrix is made of."""
+        """The features that each column of a matrix is made of, then those of the pairs."""
         plain = (*self.numeric, *self.levels)
-        return (*((n,) for n in plain), *(e.features for e in self.encodings for _ in range(2)))
+        encoded = (e.features for e in self.encodings for _ in range(2))
+        paired = ((plain[one], plain[two]) for one, two, _ in self.paired)
+        return (*((n,) for n in plain), *encoded, *paired)
 
     @property
     def categorical(self) -> list[int]:
@@ -95,6 +102,33 @@ class Design:
             return plain
         encoded = [e.values[model][codes[:, place]] for place, e in enumerate(self.encodings)]
         return np.hstack([plain, *encoded])
+
+    @property
+    def paired(self) -> tuple[tuple[int, int, int], ...]:
+        """The GLM's columns of `pairs`: places of both, and a level of the second for a number.
+
+        The level is -1 where both are categories.
+        """
+        plain = (*self.numeric, *self.levels)
+        found = []
+        for first, second in self.pairs:
+            levels = [-1] if first in self.levels else range(len(self.levels[second]))
+            found += [(plain.index(first), plain.index(second), level) for level in levels]
+        return tuple(found)
+
+    def pair_columns(self, plain: FloatArray) -> FloatArray:
+        """The GLM's columns of `pairs`, (n, paired).
+
+        A number where the category has its level, else missing; the code of two categories.
+        """
+        found = np.empty((len(plain), len(self.paired)))
+        widths = [0] * len(self.numeric) + [len(known) for known in self.levels.values()]
+        for column, (first, second, level) in enumerate(self.paired):
+            if level < 0:
+                found[:, column] = plain[:, first] * widths[second] + plain[:, second]
+            else:
+                found[:, column] = np.where(plain[:, second] == level, plain[:, first], np.nan)
+        return found
 
     def unseen(self, columns: Columns) -> dict[str, list[str]]:
         """By feature, the levels that training did not have; `missing` where that was never so."""
@@ -178,6 +212,7 @@ def fit_design(
         encodings=tuple(encodings),
         learnt_missing=frozenset(missing | set(spec.features.optional)),
         medians={n: _median(columns[n]) for n in spec.features.numeric},
+        pairs=_pairs(spec.features.numeric, few) if not spec.features.interactions else (),
     )
     models = len(data.may_see)
     own_columns = [
@@ -208,6 +243,16 @@ def positions(known: Sequence[str], values: AnyArray) -> IntArray:
     index = pd.Index(np.array(known, dtype=object))
     found: IntArray = index.get_indexer(pd.Index(np.asarray(values, object))).astype(np.int64)
     return found
+
+
+def _pairs(
+    numeric: Sequence[str], levels: Mapping[str, Sequence[str]]
+) -> tuple[tuple[str, str], ...]:
+    """Every pair of plain features with a category, or none where that would be too many."""
+    names = (*numeric, *levels)
+    found = [(one, two) for one, two in combinations(names, 2) if two in levels]
+    size = sum(len(levels[b]) * (len(levels[a]) if a in levels else _SEGMENTS) for a, b in found)
+    return tuple(found) if size <= MOST_PAIRED else ()
 
 
 def _crosses(

@@ -6,7 +6,7 @@ number of expected events (`Penalty`), which makes thin levels as credible as th
 promised direction is kept by the sign of the ramps.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,10 +76,14 @@ class Ramps:
         return sum(self.size(place) for place in {*self.knots, *self.levels})
 
 
-def fit_ramps(matrix: FloatArray, categorical: Sequence[int], levels: Sequence[int]) -> Ramps:
-    """Ramps for a training matrix; fewer segments where there are many columns."""
-    numbers = [place for place in range(matrix.shape[1]) if place not in set(categorical)]
-    room = (MOST_COLUMNS - sum(levels)) // max(len(numbers), 1)
+def fit_ramps(matrix: FloatArray, levels: Mapping[int, int], main: int) -> Ramps:
+    """Ramps for a training matrix; fewer segments where there are many columns.
+
+    `levels` is the number of levels of each column of codes. Columns from `main` on are
+    interactions: what is missing there adds nothing.
+    """
+    numbers = [place for place in range(matrix.shape[1]) if place not in levels]
+    room = (MOST_COLUMNS - sum(levels.values())) // max(len(numbers), 1)
     segments = int(np.clip(room, 1, MOST_SEGMENTS))
     knots = {}
     for place in numbers:
@@ -92,8 +96,8 @@ def fit_ramps(matrix: FloatArray, categorical: Sequence[int], levels: Sequence[i
         if len(found) == 1 and len(known) and known.min() < known.max():
             found = np.array([known.min(), known.max()])
         knots[place] = found
-    missing = frozenset(np.flatnonzero(np.isnan(matrix).any(axis=0)).tolist())
-    return Ramps(knots, dict(zip(categorical, levels, strict=True)), missing)
+    missing = frozenset(np.flatnonzero(np.isnan(matrix[:, :main]).any(axis=0)).tolist())
+    return Ramps(knots, dict(levels), missing)
 
 
 @dataclass(frozen=True)

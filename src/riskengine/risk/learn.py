@@ -41,6 +41,8 @@ from riskengine.vocabulary import Columns, FloatArray, IntArray
 
 _HIDE_EACH, _HIDE_ALL = 0.5, 0.25
 _GLM_ROWS = 150_000
+_TRIED_BY_ALL = 50_000
+"""Rows: with more, the penalties of the GLM are tried by one model of the ensemble."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +117,22 @@ class _Data:
             rows = self.held_out(model)
             held = Sample(self.matrix(model, rows), self.task.outcome[rows], self.task.weight[rows])
             yield self.training(model, self.seen(model)), held
+
+    def for_glm(self, matrix: FloatArray) -> FloatArray:
+        """A matrix with the columns of pairs, which trees find by themselves."""
+        plain = matrix[:, : self.plain.shape[1]]
+        return np.hstack([matrix, self.design.pair_columns(plain)])
+
+    def levels_of_glm(self) -> dict[int, int]:
+        """The number of levels of each of the GLM's columns that hold codes."""
+        design = self.design
+        sizes = [len(known) for known in design.levels.values()]
+        found = dict(zip(design.categorical, sizes, strict=True))
+        width = len(design.numeric)
+        for column, (one, two, level) in enumerate(design.paired, start=len(design.names)):
+            if level < 0:
+                found[column] = sizes[one - width] * sizes[two - width]
+        return found
 
     @property
     def layout(self) -> Layout:
@@ -271,42 +289,51 @@ class _Tables:
     scores: FloatArray
     tables: list[list[FactorTable]]
     intercepts: list[FloatArray]
-    events: float
 
 
 def _fit_tables(data: _Data) -> _Tables:
-    """GLMs of the penalty whose held-out loss is least; the lightest two that help are tried."""
-    task = data.task
-    levels = [len(known) for known in data.design.levels.values()]
-    rows = _thinned(np.flatnonzero(task.weight > 0), _GLM_ROWS)
+    """GLMs of the penalty whose held-out loss is least; the heaviest that cannot be bettered.
+
+    Where there are many rows the first model alone tries the penalties.
+    """
+    rows = _thinned(np.flatnonzero(data.task.weight > 0), _GLM_ROWS)
     everything = data.matrix(0, rows)
     if data.hidden is not None:
         everything = np.vstack([everything, data.training(0, rows).matrix])
-    ramps = fit_ramps(everything, data.design.categorical, levels)
+    ramps = fit_ramps(data.for_glm(everything), data.levels_of_glm(), len(data.design.names))
     fits = [
         _ModelGlm(data, ramps, model, np.intersect1d(rows, data.seen(model), assume_unique=True))
-        for model in range(len(task.folds.may_see))
+        for model in range(len(data.task.folds.may_see))
     ]
-    best: _Tables | None = None
-    least = np.inf
+    held_out = len(data.task.folds.held_out)
+    trying = fits[: held_out if len(rows) <= _TRIED_BY_ALL else 1]
+    tried: list[tuple[float, float, list[Coefficients]]] = []
     for events in PENALTIES:
-        scores = np.full((len(task.outcome), task.objective.classes), np.nan)
-        for model, one in enumerate(fits):
-            one.fit(Penalty(events, data.unit))
-            if model < len(task.folds.held_out):
-                held = data.predicted(model)
-                scores[held] = one.score(held)
-        known = np.flatnonzero(~np.isnan(scores[:, 0]) & (task.weight > 0))
-        loss = mean_loss(task.objective, task.outcome[known], task.weight[known], scores[known])
-        if loss >= least:
+        found = [one.fit(Penalty(events, data.unit)) for one in trying]
+        scores = _scores_of(data, trying)
+        known = np.flatnonzero(~np.isnan(scores[:, 0]) & (data.task.weight > 0))
+        outcome, weight = data.task.outcome[known], data.task.weight[known]
+        loss = mean_loss(data.task.objective, outcome, weight, scores[known])
+        tried.append((loss, events, found))
+        if not loss <= min(loss for loss, *_ in tried):
             break
-        least = loss
-        tables = [factor_tables(ramps, one.found) for one in fits]
-        best = _Tables(scores, tables, [one.found.intercept for one in fits], events)
-    if best is None:
-        message = "no GLM could be fitted"
-        raise FloatingPointError(message)
-    return best
+    _, events, found = min(tried, key=lambda one: one[0])
+    for one, coefficients in zip(trying, found, strict=True):
+        one.fitted = coefficients
+    for one in fits[len(trying) :]:
+        one.fit(Penalty(events, data.unit))
+    tables = [factor_tables(ramps, one.found) for one in fits]
+    intercepts = [one.found.intercept for one in fits]
+    return _Tables(_scores_of(data, fits[:held_out]), tables, intercepts)
+
+
+def _scores_of(data: _Data, fits: Sequence["_ModelGlm"]) -> FloatArray:
+    """Held-out scores (n, classes) by the GLMs of the first models; NaN where none was held out."""
+    scores = np.full((len(data.task.outcome), data.task.objective.classes), np.nan)
+    for model, one in enumerate(fits):
+        held = data.predicted(model)
+        scores[held] = one.score(held)
+    return scores
 
 
 class _ModelGlm:
@@ -315,31 +342,34 @@ class _ModelGlm:
     def __init__(self, data: _Data, ramps: Ramps, model: int, rows: IntArray) -> None:
         self._data, self._ramps, self._model = data, ramps, model
         sample = data.training(model, rows)
-        self._sample = Sample(ramps.expand(sample.matrix), sample.outcome, sample.weight)
+        matrix = ramps.expand(data.for_glm(sample.matrix))
+        self._sample = Sample(matrix, sample.outcome, sample.weight)
         self._signs = _signs(data, ramps)
-        self._fitted: Coefficients | None = None
+        self.fitted: Coefficients | None = None
 
     @property
     def found(self) -> Coefficients:
-        if self._fitted is None:
+        if self.fitted is None:
             message = "the GLM was not fitted yet"
             raise RuntimeError(message)
-        return self._fitted
+        return self.fitted
 
-    def fit(self, penalty: Penalty) -> None:
+    def fit(self, penalty: Penalty) -> Coefficients:
         objective = self._data.task.objective
-        self._fitted = fit_glm(objective, self._sample, penalty, self._signs, self._fitted)
+        self.fitted = fit_glm(objective, self._sample, penalty, self._signs, self.fitted)
+        return self.fitted
 
     def score(self, rows: IntArray) -> FloatArray:
-        matrix = self._ramps.expand(self._data.matrix(self._model, rows))
+        matrix = self._ramps.expand(self._data.for_glm(self._data.matrix(self._model, rows)))
         return self.found.score(matrix).reshape(len(rows), -1)
 
 
 def _signs(data: _Data, ramps: Ramps) -> FloatArray:
     found = np.zeros(ramps.width)
     monotone = data.task.spec.features.monotone
+    owners = data.design.owners
     for place, start in ramps.starts().items():
-        direction = monotone.get(data.design.names[place])
+        direction = monotone.get(owners[place][0]) if place not in ramps.levels else None
         if direction is not None:
             ramp_columns = ramps.size(place) - (place in ramps.missing)
             found[start : start + ramp_columns] = 1 if direction is Direction.INCREASING else -1

@@ -38,9 +38,9 @@ class Share:
 class Predictor:
     """`intercept` (classes,) + the forests' shares + `table_weight` times the GLM's tables.
 
-    There is one table for each column of the design's matrix; those of an encoded feature have a
-    value for each level and a last one for a level never seen. `models` is how many encodings
-    differ.
+    There is one table for each column of the matrix, then of its pairs; those of an encoded
+    feature have a value for each level and a last one for a level never seen. `models` is how many
+    encodings differ.
     """
 
     design: Design
@@ -92,7 +92,7 @@ class Predictor:
         plain, codes = self.design.plain(columns), self.design.codes(columns)
         matrices = [self.design.with_encodings(plain, codes, m) for m in range(self.models)]
         base = self.intercept.copy()
-        parts = np.zeros((len(plain), len(self.design.names), self.classes))
+        parts = np.zeros((len(plain), len(self.design.owners), self.classes))
         for share in self.forests:
             for place, booster in enumerate(share.loaded):
                 raw = booster.predict(
@@ -100,10 +100,11 @@ class Predictor:
                 )
                 told = np.asarray(raw).reshape(len(plain), self.classes, -1)
                 scale = share.weight / len(share.boosters)
-                parts += scale * np.moveaxis(told[:, :, :-1], 1, 2)
+                parts[:, : told.shape[2] - 1] += scale * np.moveaxis(told[:, :, :-1], 1, 2)
                 base += scale * told[0, :, -1] if len(told) else 0.0
         if self.table_weight:
-            parts += self.table_weight * self._table_parts(plain, codes)
+            added = self._table_parts(plain, codes)
+            parts[:, : added.shape[1]] += self.table_weight * added
         return base, self._by_feature(parts)
 
     def _by_feature(self, parts: FloatArray) -> FloatArray:
@@ -115,11 +116,11 @@ class Predictor:
         return found
 
     def _table_parts(self, plain: FloatArray, codes: np.ndarray) -> FloatArray:
-        width = plain.shape[1]
+        encoded = np.repeat(codes.astype(np.float64), 2, axis=1)
+        columns = np.hstack([plain, encoded, self.design.pair_columns(plain)])
         found = np.empty((len(plain), len(self.tables), self.classes))
         for place, table in enumerate(self.tables):
-            code = codes[:, max(place - width, 0) // 2] if place >= width else None
-            found[:, place] = table.score(plain[:, place] if code is None else code.astype(float))
+            found[:, place] = table.score(columns[:, place])
         return found
 
 
@@ -130,12 +131,12 @@ def average_tables(
 
     Those of encoded features become tables of their levels.
     """
-    width = len(design.numeric) + len(design.levels)
+    width, end = len(design.numeric) + len(design.levels), len(design.names)
     found = []
-    for place in range(len(design.names)):
+    for place in range(len(tables[0])):
         own = [of_model[place] for of_model in tables]
         missing = np.mean([table.missing for table in own], axis=0)
-        if place < width:
+        if not width <= place < end:
             values = np.mean([table.values for table in own], axis=0)
             found.append(FactorTable(own[0].points, values, missing))
         else:
