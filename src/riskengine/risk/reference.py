@@ -20,16 +20,21 @@ MOST_ROWS = 1_000
 
 @dataclass(frozen=True, eq=False)
 class ReferenceRows:
-    """`columns` that the model reads, each (n,), and `exposure` (n,), 1 where there is none."""
+    """`columns` that the model reads, each (n,), and `exposure` (n,), 1 where there is none.
+
+    `places` (n,) are the rows of the table that they were.
+    """
 
     columns: Columns
     exposure: FloatArray
+    places: IntArray
 
     def first(self, most: int) -> "ReferenceRows":
         """At most `most` of the rows; a sample too, as rows are in random order."""
         if len(self.exposure) <= most:
             return self
-        return ReferenceRows({n: v[:most] for n, v in self.columns.items()}, self.exposure[:most])
+        columns = {n: v[:most] for n, v in self.columns.items()}
+        return ReferenceRows(columns, self.exposure[:most], self.places[:most])
 
 
 def reference_rows(
@@ -60,7 +65,7 @@ def reference_rows(
     if bad.any():
         message = f"{name} is {weight[bad][0]} in {bad.sum()} rows: must be > 0"
         raise TableError(message)
-    return ReferenceRows(read, weight)
+    return ReferenceRows(read, weight, rows)
 
 
 def quantile_points(values: FloatArray, exposure: FloatArray, most: int) -> FloatArray:
