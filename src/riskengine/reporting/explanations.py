@@ -18,6 +18,7 @@ from riskengine.reporting.charts import (
     panels,
     render,
 )
+from riskengine.reporting.risk_words import short
 from riskengine.risk.explain import Importance, PartialDependence
 from riskengine.vocabulary import AnyArray, FloatArray, Text
 
@@ -151,7 +152,7 @@ def _draw_line(axes: Any, say: Say, found: PartialDependence) -> None:
 
 def _draw_levels(axes: Any, say: Say, found: PartialDependence) -> None:
     place = np.arange(len(found.points[0]))
-    exposure_behind(axes, np.arange(len(place) + 1) - 0.5, found.exposure[0])
+    exposure_behind(axes, np.arange(-0.5, len(place)), found.exposure[0])
     values = found.relativities.reshape(len(place), -1)
     for column, (color, name) in zip(values.T, _series(found), strict=True):
         axes.plot(place, column, color=color, marker="D", linestyle="", label=name)
@@ -189,5 +190,5 @@ def _named(name: str, labels: Mapping[str, Text] | None, say: Say) -> str:
 def _value(point: AnyArray | str | float | None, say: Say) -> str:
     if point is None or point != point:
         return say(_MISSING)
-    text = point if isinstance(point, str) else f"{point:.4g}"
+    text = point if isinstance(point, str) else short(float(point))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

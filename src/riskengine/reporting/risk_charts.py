@@ -197,7 +197,7 @@ def one_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]
 
     def draw(axes: Any, say: Say, one: FeatureTable) -> None:
         weights = np.array([row.exposure for row in one.segments])
-        exposure_behind(axes, np.arange(len(weights) + 1) - 0.5, weights)
+        exposure_behind(axes, np.arange(-0.5, len(weights)), weights)
         _actual_and_expected(axes, say, one.segments)
         _ticks(axes, say, [row.levels[0] for row in one.segments], 6)
         axes.tick_params(axis="y", labelsize=7)

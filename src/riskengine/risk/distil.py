@@ -90,15 +90,25 @@ class _Totals:
     mean: FloatArray
 
 
-def distil(model: RiskModel, frame: Frame, settings: TableSettings = TableSettings()) -> Distilled:
+def distil(
+    model: RiskModel,
+    frame: Frame,
+    settings: TableSettings = TableSettings(),
+    expected: FloatArray | None = None,
+) -> Distilled:
     """Factor tables that come as close to `model` on the rows of `frame` as tables can.
 
+    `expected` (n,) are predictions to take instead of the model's own: held-out ones where `frame`
+    is the training table, so that the tables do not learn what trees remember of single rows; of
+    rows where it is NaN nothing is taken.
     Raises `SpecError` for a kind without a log link and for a pair that cannot be had, and as
     `reference_rows`.
     """
     _check(model, settings)
     rows = reference_rows(model, frame, settings.rows, settings.seed)
-    mean = model.predict(rows.columns)
+    if expected is not None:
+        rows = rows.where(~np.isnan(expected[rows.places]))
+    mean = model.predict(rows.columns) if expected is None else expected[rows.places]
     factors = _blank(model, rows, settings)
     codes = [factor.rows(rows.columns[factor.feature]) for factor in factors]
     pair = None if settings.pair is None else _places(factors, settings.pair)

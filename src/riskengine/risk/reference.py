@@ -13,7 +13,7 @@ from riskengine.errors import InputError, TableError
 from riskengine.risk.columns import as_table, numbers
 from riskengine.risk.diagnostics.deviance import weighted_quantile
 from riskengine.risk.model import Frame, RiskModel
-from riskengine.vocabulary import AnyArray, Columns, FloatArray, IntArray
+from riskengine.vocabulary import AnyArray, BoolArray, Columns, FloatArray, IntArray
 
 MOST_ROWS = 1_000
 
@@ -31,10 +31,12 @@ class ReferenceRows:
 
     def first(self, most: int) -> "ReferenceRows":
         """At most `most` of the rows; a sample too, as rows are in random order."""
-        if len(self.exposure) <= most:
-            return self
-        columns = {n: v[:most] for n, v in self.columns.items()}
-        return ReferenceRows(columns, self.exposure[:most], self.places[:most])
+        return self.where(np.arange(len(self.exposure)) < most)
+
+    def where(self, chosen: BoolArray) -> "ReferenceRows":
+        """The rows that are `chosen` (n,), in their order."""
+        columns = {name: values[chosen] for name, values in self.columns.items()}
+        return ReferenceRows(columns, self.exposure[chosen], self.places[chosen])
 
 
 def reference_rows(

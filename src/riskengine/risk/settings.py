@@ -17,10 +17,20 @@ _COMMON: dict[str, object] = {
 
 
 def candidates(task: Task) -> list[dict[str, object]]:
-    """Settings of LightGBM to choose from; `lambda_l2` and the like count expected events."""
+    """Settings of LightGBM to choose from, each once, without those that the spec gives.
+
+    `lambda_l2` and the like count expected events.
+    """
     rows = int((task.weight > 0).sum())
-    if rows > LARGE:
-        return [{**_COMMON, "learning_rate": 0.08, "num_leaves": 31}]
-    rate = 0.03 if rows <= SMALL else 0.05
-    leaves = (4, 12, 31) if rows <= SMALL else (6, 24)
-    return [{**_COMMON, "learning_rate": rate, "num_leaves": size} for size in leaves]
+    rate, leaves = 0.08, [31]
+    if rows <= SMALL:
+        rate, leaves = 0.03, [4, 12, 31]
+    elif rows <= LARGE:
+        rate, leaves = 0.05, [6, 24]
+    found: list[dict[str, object]] = []
+    for size in leaves:
+        every = {**_COMMON, "learning_rate": rate, "num_leaves": size}
+        left = {n: value for n, value in every.items() if n not in task.spec.lightgbm.given}
+        if left not in found:
+            found.append(left)
+    return found
