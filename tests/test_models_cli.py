@@ -273,7 +273,7 @@ def test_explain_writes_numbers_pictures_and_a_page(
     assert member["feature"].to_pylist()[:2] == ["base", "age"]
     told = read_factor_tables(place / "why" / "factor_tables")
     base = (place / "why" / "factor_tables" / "base.csv").read_text()
-    assert "held_out,true" in base
+    assert "judged,held out\n" in base
     assert told.agreement > 0.8
     singles = arrow_csv.read_csv(place / "why" / "partial_dependence.csv")
     smoker = singles.filter(np.array([n == "smoker" for n in singles["feature"].to_pylist()]))

@@ -8,6 +8,7 @@ import pytest
 from riskengine.reporting.risk_explanation import explanation_sections, fidelity_words
 from riskengine.risk.diagnose import diagnose
 from riskengine.risk.explanation import Asked, explain_model
+from riskengine.risk.factor_tables import Judging
 from riskengine.risk.findings import findings_of
 from riskengine.risk.fit import fit
 from riskengine.risk.gates import Bounds, Champion, decide
@@ -27,13 +28,12 @@ def test_on_the_training_table_the_loss_is_held_out(model: RiskModel) -> None:
     found = explain_model(model, book(), FEW)
     assert found.fidelity is not None
     assert found.distilled is not None
-    assert found.fidelity.held_out
+    assert found.fidelity.judging is Judging.FOLDS
     assert [len(one.points[0]) for one in found.singles] == [3]
     assert found.singles[0].features == found.importance.names[:1]
-    trained, rows = model.trained, found.distilled.rows
-    assert trained is not None
+    rows = found.distilled.rows
     assert len(rows.places) == 600
-    np.testing.assert_array_equal(found.distilled.model_mean, trained.expected[rows.places])
+    np.testing.assert_array_equal(book()["age"].to_numpy()[rows.places], rows.columns["age"])
     lost = found.fidelity.tables - found.fidelity.model
     assert f"The tables lose {lost:.3f}" in fidelity_words(found.fidelity).en
 
@@ -41,7 +41,7 @@ def test_on_the_training_table_the_loss_is_held_out(model: RiskModel) -> None:
 def test_on_another_table_it_is_as_served_and_without_outcomes_unknown(model: RiskModel) -> None:
     other = explain_model(model, book(400, seed=9), FEW)
     assert other.fidelity is not None
-    assert not other.fidelity.held_out
+    assert other.fidelity.judging is Judging.SERVED
     assert "as served" in fidelity_words(other.fidelity).en
     bare = explain_model(model, book(400).drop_columns(["count"]), FEW)
     assert bare.fidelity is None

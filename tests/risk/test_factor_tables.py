@@ -14,12 +14,11 @@ from riskengine.risk.distil import (
     Distilled,
     TableSettings,
     distil,
-    fidelity,
-    held_out_fidelity,
 )
 from riskengine.risk.factor_files import read_factor_tables, write_factor_tables
-from riskengine.risk.factor_tables import Factor, FactorTables
-from riskengine.risk.fit import fit
+from riskengine.risk.factor_tables import Factor, FactorTables, Judging
+from riskengine.risk.fidelity import fidelity, fold_fidelity, refitted_fidelity
+from riskengine.risk.fit import cross_fit, fit
 from riskengine.risk.model import RiskModel
 from riskengine.risk.spec import Kind
 from tests.risk.books import AGE_SLOPE, book, spec
@@ -194,16 +193,22 @@ def test_fidelity_tells_what_the_tables_cost() -> None:
     told = fidelity(model(), distilled().tables, book())
     assert told.model <= told.tables < told.mean
     assert 0.9 < told.kept <= 1.0
+    assert told.judging is Judging.SERVED
+    refitted = refitted_fidelity(cross_fit(spec(Kind.POISSON), book()), book(), MAIN)
+    assert refitted.judging is Judging.REFITTED
+    assert refitted.mean == pytest.approx(told.mean, rel=1e-9)
+    assert refitted.model > told.model, "rows never seen are predicted worse"
+    assert 0.8 < refitted.kept < 1.1
 
 
 @pytest.mark.parametrize("settings", [MAIN, PAIR, TableSettings(rows=700)])
 def test_fidelity_is_also_held_out(settings: TableSettings) -> None:
     found = distilled(settings=settings)
     told, served = (
-        held_out_fidelity(model(), found),
+        fold_fidelity(model(), found),
         fidelity(model(), found.tables, book().take(found.rows.places)),
     )
-    assert told.held_out
+    assert told.judging is Judging.FOLDS
     assert told.mean == pytest.approx(served.mean, rel=1e-9)
     assert told.model > served.model, "rows never seen are predicted worse"
     assert told.tables > served.tables
@@ -215,11 +220,11 @@ def test_held_out_fidelity_is_of_predictions_that_were_held_out() -> None:
     found, trained = distilled(), model().trained
     assert trained is not None
     flat = replace(trained, expected=1.0 + 0.01 * trained.fold)
-    told = held_out_fidelity(replace(model(), trained=flat), found)
+    told = fold_fidelity(replace(model(), trained=flat), found)
     assert told.tables == pytest.approx(told.model, rel=1e-9)
     assert told.kept != told.kept, "there is no gain to keep a share of"
     with pytest.raises(InputError, match="model quick keeps no held-out predictions"):
-        held_out_fidelity(replace(model(), trained=None), found)
+        fold_fidelity(replace(model(), trained=None), found)
 
 
 def test_files_are_the_same_every_time_and_complete(tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ PAGE_FILE, TABLES_FOLDER, CHARTS_FOLDER = "explain.html", "factor_tables", "char
 class ExplainJob:
     """Rows of `data` to the folder `out`; `pairs` of features are looked at together.
 
-    `member` is a value of the column `key`, whose last row is explained.
+    `member` is a value of the column `key`, whose last row is explained. `refit` fits each fold
+    anew to judge the factor tables.
     """
 
     data: Path
@@ -51,6 +52,7 @@ class ExplainJob:
     pairs: tuple[tuple[str, str], ...] = ()
     key: str | None = None
     member: str | None = None
+    refit: bool = False
 
 
 def explain_file(model: RiskModel, job: ExplainJob, say: Say = lambda _: None) -> Text:
@@ -70,7 +72,7 @@ def explain_file(model: RiskModel, job: ExplainJob, say: Say = lambda _: None) -
         told, section = _member(model, table.slice(row, 1), job.member)
         sections.append(section)
     say("explaining the model")
-    found = explain_model(model, table, Asked(pairs=job.pairs))
+    found = explain_model(model, table, Asked(pairs=job.pairs, refit=job.refit))
     say("writing tables and pictures")
     job.out.mkdir(parents=True, exist_ok=True)
     _write_numbers(found, job.out)

@@ -116,6 +116,9 @@ def explain(
     member: Annotated[
         str | None, typer.Option(help="The key's value whose last row is explained.")
     ] = None,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Judge factor tables by fits of each fold; slow.")
+    ] = False,
 ) -> None:
     """Write what drives a model: importance, partial dependence, factor tables for a rate book.
 
@@ -128,7 +131,7 @@ def explain(
     loaded = load_model(Settings(), model)
     with progress_bars() as progress:
         bar = progress.add_task("starting", total=None)
-        job = ExplainJob(data, out, pairs, key, member)
+        job = ExplainJob(data, out, pairs, key, member, refit)
         told = explain_file(loaded, job, lambda line: progress.update(bar, description=line[:58]))
         progress.update(bar, description="done", total=1, completed=1)
     console.print(told.en, soft_wrap=True)

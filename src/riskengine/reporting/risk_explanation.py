@@ -15,13 +15,30 @@ from riskengine.reporting.report import Section, Table
 from riskengine.reporting.risk_words import number
 from riskengine.risk.explain import Importance, PartialDependence
 from riskengine.risk.explanation import Explanation
-from riskengine.risk.factor_tables import Factor, Fidelity
+from riskengine.risk.factor_tables import Factor, Fidelity, Judging
 from riskengine.risk.model import Relativities
 from riskengine.risk.spec import Kind
 from riskengine.vocabulary import Text
 
 _MOST_PANELS, _MOST_CLASSES, _MOST_FACTORS = 24, 6, 15
 Titles = Mapping[str, Text]
+_JUDGED = {
+    Judging.SERVED: Text(zh="按实际使用的预测", en="as served"),
+    Judging.FOLDS: Text(zh="留出", en="held out"),
+    Judging.REFITTED: Text(zh="留出并重新拟合", en="held out and refitted"),
+}
+_PROVISO = {
+    Judging.SERVED: Text(
+        zh="若表中有训练过的行，模型记得它们，损失会显得偏大。",
+        en=" Rows that the model has learnt, it remembers: on them the loss looks too large.",
+    ),
+    Judging.FOLDS: Text(
+        zh="各折由该折自己的模型评估，而实际使用的是各折的平均，损失会显得偏小；"
+        "riskengine explain --refit 逐折重新拟合后再评估。",
+        en=" Each fold is judged by its own model; their average, which serves, is a little better,"
+        " so the loss looks too small. riskengine explain --refit fits each fold anew.",
+    ),
+}
 NO_TITLES: Titles = MappingProxyType({})
 
 
@@ -150,22 +167,19 @@ def fidelity_words(found: Fidelity | None) -> Text:
             zh="数据文件没有结果列，无法衡量偏差损失。",
             en="The file has no outcomes, so what the tables lose of the deviance is not known.",
         )
-    loss = found.tables - found.model
-    how = Text(
-        zh="留出预测" if found.held_out else "按实际使用的预测（对训练过的行偏乐观）",
-        en="held out" if found.held_out else "as served, which flatters on rows of training",
-    )
+    loss, how = found.tables - found.model, _JUDGED[found.judging]
     kept = Text(zh="", en="")
     if np.isfinite(found.kept):
         kept = Text(
             zh=f"，保留了模型相对均值所减少偏差的{found.kept:.0%}",
             en=f"; they keep {found.kept:.0%} of what the model gains over the mean",
         )
+    proviso = _PROVISO.get(found.judging, Text(zh="", en=""))
     return Text(
         zh=f"平均偏差（{how.zh}）：均值{number(found.mean)}，系数表{number(found.tables)}，"
-        f"模型{number(found.model)}。系数表比模型多{number(loss)}{kept.zh}。",
+        f"模型{number(found.model)}。系数表比模型多{number(loss)}{kept.zh}。{proviso.zh}",
         en=f"Mean deviance, {how.en}: mean {number(found.mean)}, tables {number(found.tables)},"
-        f" model {number(found.model)}. The tables lose {number(loss)}{kept.en}.",
+        f" model {number(found.model)}. The tables lose {number(loss)}{kept.en}.{proviso.en}",
     )
 
 

@@ -4,34 +4,31 @@ A Poisson GLM with a log link is fitted to the model's own predictions, weighted
 method of marginal totals (Bailey, 1963; Jung, 1968), under which every level's total is the
 model's, whatever the family of the model. Numbers are banded (`riskengine.risk.bands`), levels
 stay as they are, missing values have a row of their own, and promised directions are kept. Main
-effects only, and one pair of features if it is asked for; `Fidelity` tells what that costs.
+effects only, and one pair of features if it is asked for; `riskengine.risk.fidelity` tells what
+that costs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-import pyarrow as arrow
 from glum import GeneralizedLinearRegressor
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from riskengine.errors import InputError, SpecError
+from riskengine.errors import SpecError
 from riskengine.risk.bands import band_edges
-from riskengine.risk.columns import as_table, training_columns
-from riskengine.risk.diagnostics.deviance import Family, Loss
 from riskengine.risk.factor_tables import (
     MISSING,
     OTHER,
     Factor,
     FactorTables,
-    Fidelity,
     PairFactor,
 )
 from riskengine.risk.model import Frame, RiskModel
-from riskengine.risk.outcome import outcome_of
 from riskengine.risk.reference import ReferenceRows, predict_at, reference_rows
-from riskengine.risk.spec import Direction, Kind, ModelPurpose, ModelSpec
+from riskengine.risk.spec import Direction, ModelPurpose, ModelSpec
 from riskengine.vocabulary import AnyArray, FloatArray, IntArray
 
 MOST_ROWS = 150_000
@@ -82,7 +79,7 @@ class _Block:
 
 
 @dataclass(frozen=True, eq=False)
-class _Totals:
+class Totals:
     """A GLM that has a mean's totals: `log_base`, what the rows of each block add, and its mean."""
 
     log_base: float
@@ -94,28 +91,22 @@ def distil(
     model: RiskModel,
     frame: Frame,
     settings: TableSettings = TableSettings(),
-    expected: FloatArray | None = None,
 ) -> Distilled:
     """Factor tables that come as close to `model` on the rows of `frame` as tables can.
 
-    `expected` (n,) are predictions to take instead of the model's own: held-out ones where `frame`
-    is the training table, so that the tables do not learn what trees remember of single rows; of
-    rows where it is NaN nothing is taken.
     Raises `SpecError` for a kind without a log link and for a pair that cannot be had, and as
     `reference_rows`.
     """
     _check(model, settings)
     rows = reference_rows(model, frame, settings.rows, settings.seed)
-    if expected is not None:
-        rows = rows.where(~np.isnan(expected[rows.places]))
-    mean = model.predict(rows.columns) if expected is None else expected[rows.places]
+    mean = model.predict(rows.columns)
     factors = _blank(model, rows, settings)
     codes = [factor.rows(rows.columns[factor.feature]) for factor in factors]
-    pair = None if settings.pair is None else _places(factors, settings.pair)
+    pair = None if settings.pair is None else places_of(factors, settings.pair)
     if pair is not None:
         width = factors[pair[1]].plain + len(factors[pair[1]].extra)
         codes.append(codes[pair[0]] * width + codes[pair[1]])
-    glm = _with_totals(model.spec, factors, pair, codes, (mean, rows.exposure))
+    glm = with_totals(model.spec, factors, pair, codes, (mean, rows.exposure))
     log_base, done = glm.log_base, []
     for factor, code, part in zip(factors, codes, glm.told, strict=False):
         share = _exposure(factor, code, rows.exposure)
@@ -133,55 +124,13 @@ def distil(
     return Distilled(tables, rows, mean, glm.mean, codes)
 
 
-def fidelity(model: RiskModel, tables: FactorTables, frame: arrow.Table | pd.DataFrame) -> Fidelity:
-    """What the tables keep of the model on any table with outcomes.
-
-    Model and tables are judged alike, as they would predict these rows. Of rows the model has
-    learnt from both deviances flatter; `held_out_fidelity` has the last word. Raises as
-    `riskengine.risk.columns.training_columns` and `FactorTables.mean`.
-    """
-    columns = training_columns(model.spec, as_table(frame))
-    outcome = outcome_of(model.spec, columns)
-    means = tables.mean(columns), model.predict(columns)
-    return _fidelity(model.spec, outcome.actual, outcome.weight, means, False)
-
-
-def held_out_fidelity(model: RiskModel, distilled: Distilled) -> Fidelity:
-    """What tables keep of a model on its training rows, by predictions that never saw them.
-
-    `distilled` was made of the training table. In each fold tables with the same rows are made of
-    the predictions that were held out there, so no outcome they are judged on is in them; only the
-    bands, and the model's balance and shares, were chosen on all folds. Raises `InputError` when
-    nothing is kept of the training.
-    """
-    trained = model.trained
-    if trained is None:
-        message = f"model {model.spec.model.name} keeps no held-out predictions: train it again"
-        raise InputError(message)
-    places, tables = distilled.rows.places, distilled.tables
-    actual, weight = trained.actual[places], trained.weight[places]
-    expected, fold = trained.expected[places], trained.fold[places]
-    pair = None
-    if tables.pair is not None:
-        pair = _places(list(tables.factors), (tables.pair.first, tables.pair.second))
-    told = np.full(len(expected), np.nan)
-    for one in np.unique(fold[~np.isnan(expected)]):
-        rows = np.flatnonzero(fold == one)
-        codes = [code[rows] for code in distilled.codes]
-        means = expected[rows], weight[rows]
-        told[rows] = _with_totals(model.spec, list(tables.factors), pair, codes, means).mean
-    there = ~np.isnan(told)
-    both = told[there], expected[there]
-    return _fidelity(model.spec, actual[there], weight[there], both, True)
-
-
-def _with_totals(
+def with_totals(
     spec: ModelSpec,
-    factors: list[Factor],
+    factors: Sequence[Factor],
     pair: tuple[int, int] | None,
     codes: list[IntArray],
     given: tuple[FloatArray, FloatArray],
-) -> _Totals:
+) -> Totals:
     """The GLM of the factors, and of a pair of them, to a mean with its exposure, both `given`."""
     mean, exposure = given
     factors = [
@@ -198,28 +147,13 @@ def _with_totals(
     told = [block.coding @ slope for block, slope in zip(blocks, slopes, strict=True)]
     linear = intercept + sum(part[code] for part, code in zip(told, codes, strict=True))
     balance = float(np.sum(exposure * mean) / np.sum(exposure * np.exp(linear)))
-    return _Totals(intercept + float(np.log(balance)), told, balance * np.exp(linear))
+    return Totals(intercept + float(np.log(balance)), told, balance * np.exp(linear))
 
 
-def _places(factors: list[Factor], pair: tuple[str, str]) -> tuple[int, int]:
+def places_of(factors: Sequence[Factor], pair: tuple[str, str]) -> tuple[int, int]:
+    """The places of two features among the factors."""
     names = [factor.feature for factor in factors]
     return names.index(pair[0]), names.index(pair[1])
-
-
-def _fidelity(
-    spec: ModelSpec,
-    actual: FloatArray,
-    weight: FloatArray,
-    means: tuple[FloatArray, FloatArray],
-    held_out: bool,
-) -> Fidelity:
-    if spec.model.kind in {Kind.TWEEDIE, Kind.FREQUENCY_SEVERITY}:
-        loss = Loss(Family.TWEEDIE, spec.model.power)
-    else:
-        loss = Loss(Family(spec.model.kind.value))
-    flat = loss.reference(actual, weight)
-    of_flat, of_tables, of_model = (loss.mean(actual, m, weight) for m in (flat, *means))
-    return Fidelity(of_flat, of_tables, of_model, held_out)
 
 
 def _check(model: RiskModel, settings: TableSettings) -> None:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import pyarrow as arrow
 
 from riskengine.risk.columns import training_columns
-from riskengine.risk.distil import Distilled, TableSettings, distil, fidelity, held_out_fidelity
+from riskengine.risk.distil import Distilled, TableSettings, distil
 from riskengine.risk.explain import Importance, PartialDependence, importance, partial_dependence
 from riskengine.risk.factor_tables import Fidelity
-from riskengine.risk.fit import digest_of
+from riskengine.risk.fidelity import fidelity, fold_fidelity, refitted_fidelity
+from riskengine.risk.fit import cross_fit, digest_of
 from riskengine.risk.model import RiskModel
 
 
@@ -21,12 +22,13 @@ class Asked:
     """How much is explained: the `features` of most importance (None: all) at `points` values.
 
     `pairs` are looked at two at a time; `families` asks for importance by family too. Factor
-    tables are made from at most `rows` of the table.
+    tables are made from at most `rows` of the table; `refit` judges them by fits of each fold.
     """
 
     features: int | None = None
     pairs: tuple[tuple[str, str], ...] = ()
     families: bool = True
+    refit: bool = False
     points: int = 20
     rows: int = TableSettings().rows
 
@@ -62,7 +64,8 @@ def explain_model(
     shown = found.names[: asked.features]
     distilled, cost = None, None
     if model.spec.model.kind.multiplicative:
-        distilled, cost = _distilled(model, table, TableSettings(rows=asked.rows))
+        distilled = distil(model, table, TableSettings(rows=asked.rows))
+        cost = _cost(model, table, distilled, asked)
     return Explanation(
         found,
         families,
@@ -73,17 +76,15 @@ def explain_model(
     )
 
 
-def _distilled(
-    model: RiskModel, table: arrow.Table, settings: TableSettings
-) -> tuple[Distilled, Fidelity | None]:
+def _cost(model: RiskModel, table: arrow.Table, found: Distilled, asked: Asked) -> Fidelity | None:
     """Held out on the training table, which is known by its digest; else as served."""
     spec = model.spec
     beside = (spec.model.exposure, spec.folds.group, spec.folds.time, *spec.model.outcomes)
     if any(name is not None and name not in table.schema.names for name in beside):
-        return distil(model, table, settings), None
+        return None
     digest = digest_of(spec, training_columns(spec, table))
-    if model.trained is not None and model.trained.digest == digest:
-        found = distil(model, table, settings, model.trained.expected)
-        return found, held_out_fidelity(model, found)
-    found = distil(model, table, settings)
-    return found, fidelity(model, found.tables, table.take(found.rows.places))
+    if model.trained is None or model.trained.digest != digest:
+        return fidelity(model, found.tables, table.take(found.rows.places))
+    if asked.refit:
+        return refitted_fidelity(cross_fit(spec, table), table, TableSettings(rows=asked.rows))
+    return fold_fidelity(model, found)

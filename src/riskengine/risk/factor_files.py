@@ -42,7 +42,7 @@ def write_factor_tables(
             ("deviance_of_tables", fidelity.tables),
             ("deviance_of_model", fidelity.model),
             ("share_of_gain_kept", fidelity.kept),
-            ("held_out", str(fidelity.held_out).lower()),
+            ("judged", fidelity.judging.value),
         ]
     write_rows(folder / _BASE, ("name", "value"), facts)
     summary = []
