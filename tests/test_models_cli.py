@@ -10,6 +10,9 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 import pytest
 
+from riskengine.reporting.risk_words import number
+from riskengine.risk.factor_files import read_factor_tables
+from riskengine.risk.model import RiskModel
 from riskengine.settings import Settings
 from tests.test_cli import Run
 from tests.test_cli import run as run
@@ -132,8 +135,8 @@ def test_train_writes_the_model_with_all_that_is_known_of_it(trained: str, place
     )
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["model.deviance.low"] < metrics["model.deviance"] < metrics["mean.deviance"]
-    assert re.search(r"held out, 95 % interval +┃ model +┃ glm +┃ mean", trained)
-    assert f"{metrics['model.deviance']:.4g} (" in trained
+    assert re.search(r"held out +model +glm +mean", trained)
+    assert f"{number(metrics['model.deviance'])} (" in trained
     assert "Registered as models:/visits/1" in trained
 
 
@@ -153,8 +156,6 @@ def test_the_registry_keeps_what_made_the_model(place: Path, settings: Settings)
     assert names >= {"spec.toml", "spec.json", "report.html", "trained.parquet", "charts"}
     model = mlflow.pyfunc.load_model("models:/visits/1")
     few = pq.read_table(place / "book.parquet").slice(0, 20).to_pandas()
-    from riskengine.risk.model import RiskModel
-
     expected = RiskModel.load(place / "trained" / "visits").predict(few)
     few["age"] = few["age"].astype(float)
     few["joined"] = few["joined"].astype("datetime64[us]")
@@ -165,7 +166,7 @@ def test_the_registry_keeps_what_made_the_model(place: Path, settings: Settings)
 
 
 @pytest.mark.usefixtures("trained")
-def test_csv_and_parquet_score_alike(run: Run, place: Path) -> None:
+def test_csv_and_parquet_score_alike(run: Run, place: Path, settings: Settings) -> None:
     for data, out in (
         ("book.parquet", "a.parquet"),
         ("book.csv", "b.parquet"),
@@ -183,15 +184,20 @@ def test_csv_and_parquet_score_alike(run: Run, place: Path) -> None:
     assert first["prediction"].to_pylist() == second["prediction"].to_pylist()
     third = arrow_csv.read_csv(place / "c.csv")
     np.testing.assert_allclose(third["prediction"].to_numpy(), first["prediction"].to_numpy())
-    by_uri = run("score", "--model", "models:/visits/1", "--data", "book.parquet", "--out", "d.csv")
-    assert by_uri.code == 0
-    assert arrow_csv.read_csv(place / "d.csv").column_names == ["prediction"]
+    from riskengine.registry import registered
+
+    run_id = registered(settings, "visits", "1").run_id
+    for uri in ("models:/visits/1", f"runs:/{run_id}", f"runs:/{run_id}/risk_model"):
+        by_uri = run("score", "--model", uri, "--data", "book.parquet", "--out", "d.csv")
+        assert (by_uri.code, by_uri.err) == (0, "")
+        found = arrow_csv.read_csv(place / "d.csv")
+        assert found.column_names == ["prediction"]
+        assert found["prediction"].to_pylist() == third["prediction"].to_pylist()
 
 
 @pytest.mark.usefixtures("trained")
 def test_batches_do_not_change_a_score(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from riskengine.batch import score
-    from riskengine.risk.model import RiskModel
 
     model = RiskModel.load(place / "trained" / "visits")
     told: list[int] = []
@@ -243,6 +249,84 @@ def test_classes_are_columns(run: Run, place: Path) -> None:
     assert "key app is a column of the result (agent, app, phone)" in done.err
     done = run("compare", "channel", "models:/channel/1")
     assert "No difference beyond chance" in done.out
+
+
+@pytest.mark.usefixtures("trained")
+def test_explain_writes_numbers_pictures_and_a_page(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("riskengine.risk.explain.MOST_PREDICTIONS", 4_000)
+    done = run("explain", "models:/visits/1", "--data", "book.parquet", "--out", "why",
+               "--pair", "age,smoker", "--key", "member", "--member", "m7")  # fmt: skip
+    assert (done.code, done.err) == (0, "")
+    assert re.search(r"Mean deviance, held out: .* The tables lose ", done.out)
+    names = {path.name for path in (place / "why").iterdir()}
+    assert names == {
+        "importance.csv", "partial_dependence.csv", "pairs.csv", "member.csv", "explain.html",
+        "charts", "factor_tables",
+    }  # fmt: skip
+    model = RiskModel.load(place / "trained" / "visits")
+    table = pq.read_table(place / "book.parquet")
+    member = arrow_csv.read_csv(place / "why" / "member.csv")
+    product = np.prod(member["relativity"].to_numpy())
+    assert product == pytest.approx(model.predict(table.slice(15, 1))[0], rel=1e-9), "m7's last row"
+    assert member["feature"].to_pylist()[:2] == ["base", "age"]
+    told = read_factor_tables(place / "why" / "factor_tables")
+    base = (place / "why" / "factor_tables" / "base.csv").read_text()
+    assert "judged,held out\n" in base
+    assert told.agreement > 0.8
+    singles = arrow_csv.read_csv(place / "why" / "partial_dependence.csv")
+    smoker = singles.filter(np.array([n == "smoker" for n in singles["feature"].to_pylist()]))
+    moved = [
+        np.average(model.predict(table.set_column(3, "smoker", arrow.array([value] * 1500))),
+                   weights=table["years"].to_numpy())
+        for value in (False, True)
+    ]  # fmt: skip
+    np.testing.assert_allclose(smoker["mean"].to_numpy(), moved, rtol=0.05)
+    assert smoker["relativity"][1].as_py() > 1.2 > 0.95 > smoker["relativity"][0].as_py()
+    charts = {path.name for path in (place / "why" / "charts").iterdir()}
+    assert len(charts) == 2 * (1 + 6 + 1)
+    assert "08_age_and_smoker.zh.svg" in charts
+    page = (place / "why" / "explain.html").read_text()
+    for words in ("What drives the model", "费率手册的系数表", "One member: m7", "1,500 rows"):
+        assert words in page
+    report = (place / "trained" / "visits" / "report.html").read_text()
+    for words in ("What drives the model", "How the prediction follows each feature", "held out:"):
+        assert words in report
+
+
+def test_explain_says_what_a_kind_has_not(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("riskengine.risk.explain.MOST_PREDICTIONS", 2_000)
+    if not (place / "channel").exists():
+        assert run("train", "channel.toml", "--no-report", "--data", "book.csv", "--out",
+                   "channel").code == 0  # fmt: skip
+    few = pq.read_table(place / "book.parquet").drop_columns(["channel"])
+    pq.write_table(few, place / "no_outcome.parquet")
+    done = run("explain", "channel", "--data", "no_outcome.parquet", "--out", "classes",
+               "--pair", "age, region", "--key", "member", "--member", "m7")  # fmt: skip
+    assert (done.code, done.err) == (0, "")
+    assert "A multiclass model has no exact relativities" in done.out
+    assert not (place / "classes" / "factor_tables").exists()
+    assert not (place / "classes" / "member.csv").exists()
+    pairs = arrow_csv.read_csv(place / "classes" / "pairs.csv")
+    shares = pairs["mean"].to_numpy().reshape(-1, 3).sum(axis=1)
+    np.testing.assert_allclose(shares, 1.0)
+    page = (place / "classes" / "explain.html").read_text()
+    assert "age and region · phone" in page
+    assert "so none are listed. Prediction: agent 0." in page
+
+
+@pytest.mark.usefixtures("trained")
+def test_figures_can_be_read_at_80_columns(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rich.console.Console.width", property(lambda _: 80, lambda *_: None))
+    done = run("compare", "trained/visits", "flat")
+    assert done.code == 0
+    assert "…" not in done.out
+    assert re.search(r"^ *A/E +1\.000 \(0\.\d{3}, 1\.\d{3}\) +1\.000", done.out, re.M)
+    for line in done.out.splitlines():
+        assert len(line) <= 80 or line.startswith("Over all"), line
 
 
 @pytest.mark.usefixtures("trained")
@@ -383,6 +467,11 @@ def test_a_constant_column_and_one_row(run: Run, place: Path) -> None:
         ("score --model flat --data bad.csv --out x.csv", "lacks the columns smoker"),
         ("score --model flat --data book.csv --out x.csv --key id", "has no key column id"),
         ("compare flat nothing", "holds no readable risk model"),
+        ("explain flat --data book.csv --out x --pair age", "give two features with a comma"),
+        ("explain flat --data book.csv --out x --pair age,sex", "age, sex is no feature"),
+        ("explain flat --data book.csv --out x --key member", "give both or neither"),
+        ("explain flat --data book.csv --out x --key id --member 1", "lacks the columns id"),
+        ("explain flat --data book.csv --out x --key member --member x", "no row has member 'x'"),
         ("promote visits", "which version of visits?"),
         ("promote visits 77", "no version 77 of visits is registered"),
     ],

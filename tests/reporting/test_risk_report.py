@@ -65,6 +65,12 @@ def test_every_part_is_there_in_both_languages(
             assert set(section.chart) == {"en", "zh"}
 
 
+def test_held_out_figures_say_what_they_chose(diagnosis: Diagnosis) -> None:
+    chose = [note for note in diagnosis.notes if "also chose the model's shares" in note.en]
+    assert len(chose) == 1
+    assert "cross_fit" in chose[0].zh
+
+
 def test_the_headline_table_holds_the_figures(
     diagnosis: Diagnosis, sections: list[Section]
 ) -> None:

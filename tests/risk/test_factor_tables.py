@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,11 +14,10 @@ from riskengine.risk.distil import (
     Distilled,
     TableSettings,
     distil,
-    fidelity,
-    held_out_fidelity,
 )
 from riskengine.risk.factor_files import read_factor_tables, write_factor_tables
-from riskengine.risk.factor_tables import Factor, FactorTables
+from riskengine.risk.factor_tables import Factor, FactorTables, Judging
+from riskengine.risk.fidelity import fidelity, fold_fidelity, refitted_fidelity
 from riskengine.risk.fit import cross_fit, fit
 from riskengine.risk.model import RiskModel
 from riskengine.risk.spec import Kind
@@ -193,11 +193,38 @@ def test_fidelity_tells_what_the_tables_cost() -> None:
     told = fidelity(model(), distilled().tables, book())
     assert told.model <= told.tables < told.mean
     assert 0.9 < told.kept <= 1.0
-    held_out = held_out_fidelity(cross_fit(spec(Kind.POISSON), book()), book())
-    assert held_out.held_out
-    assert held_out.mean == pytest.approx(told.mean, rel=1e-9)
-    assert held_out.model > told.model, "rows never seen are predicted worse"
-    assert 0.8 < held_out.kept < 1.1
+    assert told.judging is Judging.SERVED
+    refitted = refitted_fidelity(cross_fit(spec(Kind.POISSON), book()), book(), MAIN)
+    assert refitted.judging is Judging.REFITTED
+    assert refitted.mean == pytest.approx(told.mean, rel=1e-9)
+    assert refitted.model > told.model, "rows never seen are predicted worse"
+    assert 0.8 < refitted.kept < 1.1
+
+
+@pytest.mark.parametrize("settings", [MAIN, PAIR, TableSettings(rows=700)])
+def test_fidelity_is_also_held_out(settings: TableSettings) -> None:
+    found = distilled(settings=settings)
+    told, served = (
+        fold_fidelity(model(), found),
+        fidelity(model(), found.tables, book().take(found.rows.places)),
+    )
+    assert told.judging is Judging.FOLDS
+    assert told.mean == pytest.approx(served.mean, rel=1e-9)
+    assert told.model > served.model, "rows never seen are predicted worse"
+    assert told.tables > served.tables
+    assert 0.6 < told.kept < 1.1
+
+
+def test_held_out_fidelity_is_of_predictions_that_were_held_out() -> None:
+    """Where those are the mean of each fold, so are the tables, and nothing is gained."""
+    found, trained = distilled(), model().trained
+    assert trained is not None
+    flat = replace(trained, expected=1.0 + 0.01 * trained.fold)
+    told = fold_fidelity(replace(model(), trained=flat), found)
+    assert told.tables == pytest.approx(told.model, rel=1e-9)
+    assert told.kept != told.kept, "there is no gain to keep a share of"
+    with pytest.raises(InputError, match="model quick keeps no held-out predictions"):
+        fold_fidelity(replace(model(), trained=None), found)
 
 
 def test_files_are_the_same_every_time_and_complete(tmp_path: Path) -> None:

@@ -9,10 +9,15 @@ from riskengine.errors import InputError, ReleaseError, TableError, UnknownNameE
 from riskengine.risk.columns import feature_columns, training_columns
 from riskengine.risk.diagnostics import actual_over_expected, tweedie_deviance
 from riskengine.risk.fit import cross_fit, fit, held_out_mean
+from riskengine.risk.folds import deal_folds
 from riskengine.risk.model import RiskModel
 from riskengine.risk.outcome import outcome_of
-from riskengine.risk.spec import ModelSpec
+from riskengine.risk.settings import candidates
+from riskengine.risk.spec import Kind, LightGBMSection, ModelSpec, PoolingSection, SearchSection
+from riskengine.risk.task import Task
+from riskengine.risk.trees import Objective
 from riskengine.risk.yardstick import held_out_glm
+from tests.risk.books import book, spec
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +156,42 @@ def test_a_training_table_that_does_not_fit_is_refused(
         fit(quick_spec, experience.drop_columns(["age", "exposure"]))
     with pytest.raises(TableError, match="fewer than the 5 that 5 folds need"):
         fit(quick_spec, experience.slice(0, 8))
+
+
+def test_folds_of_cross_fit_are_those_of_fit() -> None:
+    """Dealt by the rarity of a class, by what is left of large claims: one way for both."""
+    for kind in (Kind.MULTICLASS, Kind.TWEEDIE):
+        table = book(300)
+        small = spec(kind).model_copy(
+            update={"pooling": PoolingSection(point=200) if kind is Kind.TWEEDIE else None}
+        )
+        trained = fit(small, table).trained
+        assert trained is not None
+        for fold, part in enumerate(cross_fit(small, table)):
+            assert np.flatnonzero(trained.fold == fold).tolist() == part.split.test.tolist()
+
+
+def test_nothing_is_searched_where_the_mean_is_all_there_is() -> None:
+    table = book(60)
+    rare = table.set_column(6, "count", arrow.array([1, *[0] * 59]))
+    asked = spec(Kind.POISSON).model_copy(update={"search": SearchSection(trials=3)})
+    told: list[str] = []
+    found = fit(asked, rare, told.append)
+    assert not any("trial" in line for line in told)
+    assert found.trained is not None
+    assert found.trained.shares == ({"trees": 0.0, "glm": 0.0},)
+
+
+def test_what_the_spec_gives_is_no_choice() -> None:
+    """With a size of trees given, the three default sizes are one candidate."""
+    sizes = {}
+    for given in ({}, {"num_leaves": 6}, {"lambda_l2": 1.0}):
+        asked = spec(Kind.POISSON).model_copy(update={"lightgbm": LightGBMSection(**given)})
+        columns = training_columns(asked, book(60))
+        weight = np.ones(60)
+        task = Task(asked, Objective("poisson"), columns, weight, weight,
+                    deal_folds(asked, columns, weight, 1))  # fmt: skip
+        found = candidates(task)
+        assert not any(name in one for name in given for one in found)
+        sizes[tuple(given)] = len(found)
+    assert sizes == {(): 3, ("num_leaves",): 1, ("lambda_l2",): 3}

@@ -16,7 +16,9 @@ import pyarrow as arrow
 from riskengine.errors import SpecError
 from riskengine.reporting.report import Section, render_report
 from riskengine.reporting.risk import lead_of, risk_sections
+from riskengine.reporting.risk_explanation import explanation_sections
 from riskengine.risk.diagnose import Diagnosis, diagnose
+from riskengine.risk.explanation import Asked, Explanation, explain_model
 from riskengine.risk.findings import FINDINGS_FILE, findings_of, to_json
 from riskengine.risk.fit import fit
 from riskengine.risk.kept import load_kept, model_files, write_files
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 SPEC_FILE, METRICS_FILE, REPORT_FILE = "spec.toml", "metrics.json", "report.html"
 _EXAMPLE_ROWS = 5
+_IN_REPORT = Asked(features=6, families=False, points=12, rows=20_000)
+"""What a report on training tells of the model; `riskengine explain` tells all."""
 Say = Callable[[str], None]
 
 
@@ -93,7 +97,13 @@ def train(job: TrainJob, say: Say) -> TrainedModel:
     diagnosis = diagnose(model, table, groups=job.fairness_by)
     say("trying the monotone promises")
     findings = findings_of(model, table, diagnosis)
-    report, charts = _draw(spec.model.name, diagnosis, say) if job.report else ("", {})
+    report, charts = "", dict[str, str]()
+    if job.report:
+        say("explaining the model")
+        known = diagnosis.breakdown.importance if diagnosis.breakdown else None
+        explained = explain_model(model, table, _IN_REPORT, known)
+        say("drawing the report")
+        report, charts = _draw(spec, diagnosis, explained)
     return TrainedModel(
         model=model,
         diagnosis=diagnosis,
@@ -180,10 +190,11 @@ def require_new_folder(folder: Path, name: str) -> None:
         raise SpecError(message)
 
 
-def _draw(name: str, diagnosis: Diagnosis, say: Say) -> tuple[str, dict[str, str]]:
-    say("drawing the report")
-    sections = risk_sections(diagnosis)
-    title = Text(zh=f"模型{name}的诊断", en=f"Diagnosis of model {name}")
+def _draw(
+    spec: ModelSpec, diagnosis: Diagnosis, explained: Explanation
+) -> tuple[str, dict[str, str]]:
+    sections = risk_sections(diagnosis) + explanation_sections(explained, spec.model.kind)
+    title = Text(zh=f"模型{spec.model.name}的诊断", en=f"Diagnosis of model {spec.model.name}")
     return render_report(title, lead_of(diagnosis), sections) + "\n", _charts(sections)
 
 

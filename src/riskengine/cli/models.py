@@ -1,10 +1,11 @@
-"""Commands about risk models: train, score, compare, promote."""
+"""Commands about risk models: train, score, explain, compare, promote."""
 
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from riskengine.cli.app import app, console, progress_bars
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
     from riskengine.risk.diagnose import Diagnosis
     from riskengine.risk.diagnostics import Interval
 
-_FIGURES = ("deviance", "d2", "actual_over_expected", "gini", "auc")
+_FIGURES = {
+    "deviance": "deviance",
+    "d2": "D²",
+    "actual_over_expected": "A/E",
+    "gini": "Gini",
+    "auc": "AUC",
+}
+_INTERVALS = "intervals are 95 %"
 Model = Annotated[
     str, typer.Option(help="Folder of a model, models:/NAME@ALIAS, models:/NAME/3 or runs:/ID.")
 ]
@@ -93,6 +101,41 @@ def score(
             loaded, ScoreJob(data, out, key), lambda done: progress.update(bar, completed=done)
         )
     console.print(f"{rows:,} rows scored: {out}", soft_wrap=True)
+
+
+@app.command()
+def explain(
+    model: Annotated[str, typer.Argument(help="A model: folder, models:/... or runs:/...")],
+    data: Annotated[Path, typer.Option(help="Parquet or CSV file; best the training table.")],
+    out: Annotated[Path, typer.Option(help="Folder for tables, pictures and explain.html.")],
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(help="Two features to look at together, as age,sex; may be repeated."),
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Column that names members.")] = None,
+    member: Annotated[
+        str | None, typer.Option(help="The key's value whose last row is explained.")
+    ] = None,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Judge factor tables by fits of each fold; slow.")
+    ] = False,
+) -> None:
+    """Write what drives a model: importance, partial dependence, factor tables for a rate book.
+
+    On the training table the deviance that factor tables lose is held out.
+    """
+    from riskengine.batch.explain import PAGE_FILE, ExplainJob, explain_file, parse_pair
+    from riskengine.batch.train import load_model
+
+    pairs = tuple(parse_pair(text) for text in pair or ())
+    loaded = load_model(Settings(), model)
+    with progress_bars() as progress:
+        bar = progress.add_task("starting", total=None)
+        job = ExplainJob(data, out, pairs, key, member, refit)
+        told = explain_file(loaded, job, lambda line: progress.update(bar, description=line[:58]))
+        progress.update(bar, description="done", total=1, completed=1)
+    console.print(told.en, soft_wrap=True)
+    console.print(f"All of it is in {out}; look at {out / PAGE_FILE}", soft_wrap=True)
 
 
 @app.command()
@@ -178,19 +221,19 @@ def _headline(diagnosis: "Diagnosis") -> Table:
     """Model, GLM and mean, held out."""
     sides = list(diagnosis.headline)
     figures = [diagnosis.headline[side].figures() for side in sides]
-    table = Table("held out, 95 % interval", *sides)
-    for figure in _FIGURES:
+    table = Table("held out", *sides, box=SIMPLE_HEAD, caption=_INTERVALS)
+    for figure, words in _FIGURES.items():
         if any(figure in one for one in figures):
-            table.add_row(figure, *(_told(one.get(figure)) for one in figures))
+            table.add_row(words, *(_told(one.get(figure)) for one in figures))
     return table
 
 
 def _print_comparison(found: "Comparison", first: str, second: str) -> None:
     one, two = found.first.figures(), found.second.figures()
-    table = Table("95 % interval", "first", "second")
-    for figure in _FIGURES:
+    table = Table("", "first", "second", box=SIMPLE_HEAD, caption=_INTERVALS)
+    for figure, words in _FIGURES.items():
         if figure in one:
-            table.add_row(figure, _told(one[figure]), _told(two.get(figure)))
+            table.add_row(words, _told(one[figure]), _told(two.get(figure)))
     table.add_row("deviance, first less second, paired", _told(found.difference), "")
     console.print(table)
     if found.lift:
@@ -203,6 +246,6 @@ def _print_comparison(found: "Comparison", first: str, second: str) -> None:
 
 
 def _told(interval: "Interval | None") -> str:
-    if interval is None:
-        return "-"
-    return f"{interval.mean:.4g} ({interval.low:.4g} to {interval.high:.4g})"
+    from riskengine.reporting.risk_words import told
+
+    return "-" if interval is None else told(interval)

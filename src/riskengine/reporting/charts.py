@@ -7,19 +7,20 @@ import hashlib
 import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from riskengine.pricing.premium import PremiumChain
+from riskengine.profiles.drift import SHIFTED, STABLE
 from riskengine.recommendation.value import Worth
 from riskengine.risk.diagnostics import gini, lift_table, lorenz_curve
 from riskengine.vocabulary import FloatArray, Operation, Text
 
 A_YEAR = Text(zh="每年", en="a year")
-ACTUAL, EXPECTED, QUIET = "#c2410c", "#1d4ed8", "#94a3b8"
+ACTUAL, EXPECTED, QUIET, GLM_COLOUR = "#c2410c", "#1d4ed8", "#94a3b8", "#15803d"
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "riskengine",
@@ -31,14 +32,18 @@ _STYLE = {
     "axes.axisbelow": True,
     "font.size": 10,
 }
-Drawing = Callable[[Any, Callable[[Text], str]], None]
+Say = Callable[[Text], str]
+Drawing = Callable[[Any, Say], None]
+_T = TypeVar("_T")
+_WIDEST_DRIFT = 1.0
+"""PSI at which a bar stops; the number beside it goes on."""
 
 
 def lift_chart(actual: FloatArray, expected: FloatArray, exposure: FloatArray) -> dict[str, str]:
     """Mean actual and expected by decile of expected, with A/E above each pair."""
     rows = lift_table(actual, expected, exposure)
 
-    def draw(axes: Any, say: Callable[[Text], str]) -> None:
+    def draw(axes: Any, say: Say) -> None:
         place = np.arange(len(rows))
         axes.bar(
             place - 0.2,
@@ -78,7 +83,7 @@ def lorenz_chart(
 ) -> dict[str, str]:
     """Lorenz curves of actual cost, ordered by each named prediction, with Gini indices."""
 
-    def draw(axes: Any, say: Callable[[Text], str]) -> None:
+    def draw(axes: Any, say: Say) -> None:
         axes.plot(
             [0, 1],
             [0, 1],
@@ -87,7 +92,7 @@ def lorenz_chart(
             label=say(Text(zh="均值（基尼0）", en="mean (Gini 0)")),
         )
         for (name, prediction), color in zip(
-            expected.items(), (EXPECTED, ACTUAL, "#15803d"), strict=False
+            expected.items(), (EXPECTED, ACTUAL, GLM_COLOUR), strict=False
         ):
             x, y = lorenz_curve(actual, prediction, exposure)
             keep = np.unique(np.linspace(0, len(x) - 1, 300).astype(int))
@@ -111,7 +116,7 @@ def dislocation_chart(change: FloatArray) -> dict[str, str]:
     """Histogram of premium changes (n,), as shares of the expiring premium."""
     edges = np.concatenate([np.arange(-0.8, 1.01, 0.1), [np.inf]])
 
-    def draw(axes: Any, say: Callable[[Text], str]) -> None:
+    def draw(axes: Any, say: Say) -> None:
         counts, _ = np.histogram(np.clip(change, -0.8, None), edges)
         colors = [EXPECTED if left < -1e-9 else ACTUAL for left in edges[:-1]]
         axes.bar(np.arange(len(counts)), counts, 1.0, align="edge", color=colors, edgecolor="white")
@@ -136,7 +141,7 @@ def waterfall_chart(chain: PremiumChain, names: Mapping[str, Text], row: int = 0
     """The premium of one member from pure premium to offered premium, step by step."""
     shown = [s for s in chain.steps if s.operation is not Operation.ROUND]
 
-    def draw(axes: Any, say: Callable[[Text], str]) -> None:
+    def draw(axes: Any, say: Say) -> None:
         before = 0.0
         for place, step in enumerate(shown):
             after = float(step.running[row])
@@ -147,7 +152,7 @@ def waterfall_chart(chain: PremiumChain, names: Mapping[str, Text], row: int = 0
             _label(axes, words, place, max(before, after))
             before = after
         total = float(chain.offered_cents[row]) / 100
-        axes.bar(len(shown), total, 0.7, color="#15803d")
+        axes.bar(len(shown), total, 0.7, color=GLM_COLOUR)
         _label(axes, f"{total:,.2f}", len(shown), total)
         labels = [say(names[s.name]) for s in shown] + [say(names["offered_premium"])]
         axes.set_xticks(np.arange(len(labels)), labels)
@@ -162,7 +167,7 @@ def plans_chart(items: Sequence[Worth]) -> dict[str, str]:
     return render(lambda axes, say: _draw_plans(axes, say, items), width=9.0)
 
 
-def _draw_plans(axes: Any, say: Callable[[Text], str], items: Sequence[Worth]) -> None:
+def _draw_plans(axes: Any, say: Say, items: Sequence[Worth]) -> None:
     place = np.arange(len(items))
     premium = np.array([item.premium for item in items])
     expected = np.array([float(item.priced.expected_out_of_pocket[0]) for item in items])
@@ -201,7 +206,7 @@ def relativity_chart(labels: Sequence[Text], relativities: Sequence[float]) -> d
     """One member's relativities, largest effect on top, on a log axis."""
     order = np.argsort(np.abs(np.log(relativities)))
 
-    def draw(axes: Any, say: Callable[[Text], str]) -> None:
+    def draw(axes: Any, say: Say) -> None:
         for place, index in enumerate(order):
             value = float(relativities[index])
             axes.barh(place, np.log(value), 0.7, color=ACTUAL if value > 1 else EXPECTED)
@@ -225,6 +230,74 @@ def relativity_chart(labels: Sequence[Text], relativities: Sequence[float]) -> d
         axes.grid(axis="y", visible=False)
 
     return render(draw, height=4.6)
+
+
+def drift_chart(names: Sequence[Text], indices: Sequence[float]) -> dict[str, str]:
+    """Population stability indices of features, in their order, with the customary limits."""
+    shown = np.minimum(np.nan_to_num(np.asarray(indices, dtype=np.float64)), _WIDEST_DRIFT)
+
+    def draw(axes: Any, say: Say) -> None:
+        place = np.arange(len(names))[::-1]
+        colours = [ACTUAL if i > SHIFTED else EXPECTED if i > STABLE else QUIET for i in indices]
+        axes.barh(place, shown, 0.7, color=colours)
+        paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+        for height, end, index in zip(place, shown, indices, strict=True):
+            axes.annotate(f"{index:.3f}", (end, height), va="center", xytext=(4, 0),
+                          textcoords="offset points", fontsize=8, bbox=paper)  # fmt: skip
+        axes.set_yticks(place, [say(name) for name in names])
+        axes.axvline(STABLE, color="black", linewidth=0.8, linestyle=":")
+        axes.axvline(SHIFTED, color="black", linewidth=0.8, linestyle="--")
+        axes.set_xlim(0, 1.15 * max(SHIFTED, *shown))
+        axes.set_xlabel("PSI")
+        axes.grid(axis="y", visible=False)
+
+    return render(draw, height=max(1.6, 0.28 * len(names) + 0.8))
+
+
+def exposure_behind(axes: Any, edges: FloatArray, exposure: FloatArray) -> None:
+    """Exposure between `edges` (n + 1,) as pale bars over the lower third of a panel."""
+    height = exposure / max(float(exposure.max()), 1e-12) / 3
+    axes.bar(edges[:-1], height, 0.95 * np.diff(edges), align="edge", color=QUIET, alpha=0.3,
+             transform=axes.get_xaxis_transform())  # fmt: skip
+
+
+def panels(
+    items: Sequence[_T],
+    draw: Callable[[Any, Say, _T], None],
+    name: Callable[[_T], str] | None,
+    per_row: int = 2,
+    height: float = 2.2,
+) -> dict[str, str]:
+    """One panel an item, the legend above all; a single item fills the chart."""
+    per_row = min(per_row, len(items))
+    lines = -(-len(items) // per_row)
+
+    def fill(axes: Any, say: Say) -> None:
+        figure = axes.figure
+        axes.remove()
+        grid = np.atleast_1d(figure.subplots(lines, per_row)).ravel()
+        for panel, item in zip(grid, items, strict=False):
+            draw(panel, say, item)
+            if name is not None and name(item):
+                panel.set_title(name(item), fontsize=9)
+        for panel in grid[len(items) :]:
+            panel.remove()
+        handles, labels = grid[0].get_legend_handles_labels()
+        if handles:
+            figure.legend(
+                handles,
+                labels,
+                frameon=False,
+                loc="outside upper center",
+                ncols=len(labels),
+                fontsize=9,
+            )
+
+    return render(
+        fill,
+        width=7.2 if per_row == 1 else 9.0,
+        height=3.8 if len(items) == 1 else height * lines + 0.4,
+    )
 
 
 def render(draw: Drawing, width: float = 7.2, height: float = 3.6) -> dict[str, str]:

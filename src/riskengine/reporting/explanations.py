@@ -4,20 +4,28 @@ The numbers come from `riskengine.risk.explain`. Features are shown by their lab
 any, else by their column names.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from riskengine.reporting.charts import ACTUAL, EXPECTED, QUIET, render
+from riskengine.reporting.charts import (
+    ACTUAL,
+    EXPECTED,
+    GLM_COLOUR,
+    Say,
+    exposure_behind,
+    panels,
+    render,
+)
+from riskengine.reporting.risk_words import short
 from riskengine.risk.explain import Importance, PartialDependence
 from riskengine.vocabulary import AnyArray, FloatArray, Text
 
 MOST_BARS = 20
 _MISSING = Text(zh="缺失", en="missing")
-_COLORS = (EXPECTED, ACTUAL, "#15803d", "#7c3aed", "#0e7490", "#a16207")
+_COLORS = (EXPECTED, ACTUAL, GLM_COLOUR, "#7c3aed", "#0e7490", "#a16207")
 _LONGEST = 18
-Say = Callable[[Text], str]
 
 
 def importance_chart(
@@ -64,15 +72,33 @@ def partial_dependence_chart(
 ) -> dict[str, str]:
     """The relativity to the average by the values of one feature, exposure as bars behind.
 
-    A number is a line, with missing as a point to its right; levels are bars; classes of
-    `multiclass` a line or bars each. Of two features this is `heat_map`.
+    A number is a line, with missing as a point to its right; levels are points; classes of
+    `multiclass` a line or points each. Of two features this is `heat_map`.
     """
     if len(found.features) == 2:
         return heat_map(found, labels)
-    values = found.relativities.reshape(len(found.points[0]), -1)
-    if found.points[0].dtype == object:
-        return render(lambda axes, say: _draw_bars(axes, say, found, values, labels))
-    return render(lambda axes, say: _draw_line(axes, say, found, values, labels))
+    return partial_dependence_panels([found], labels)
+
+
+def partial_dependence_panels(
+    found: Sequence[PartialDependence], labels: Mapping[str, Text] | None = None
+) -> dict[str, str]:
+    """The same for several single features, a panel each."""
+    many = len(found) > 1
+
+    def draw(axes: Any, say: Say, one: PartialDependence) -> None:
+        (_draw_levels if one.points[0].dtype == object else _draw_line)(axes, say, one)
+        axes.axhline(1, color="black", linewidth=0.8)
+        name = _named(one.features[0], labels, say)
+        if many:
+            axes.set_title(name, fontsize=8)
+            axes.tick_params(labelsize=7)
+        else:
+            axes.set_xlabel(name)
+            axes.set_ylabel(say(_relativity(one)))
+        axes.grid(axis="x", visible=False)
+
+    return panels(found, draw, None, per_row=3)
 
 
 def heat_map(
@@ -107,75 +133,41 @@ def heat_map(
     return render(draw, height=4.6)
 
 
-def _draw_line(
-    axes: Any,
-    say: Say,
-    found: PartialDependence,
-    values: FloatArray,
-    labels: Mapping[str, Text] | None,
-) -> None:
+def _draw_line(axes: Any, say: Say, found: PartialDependence) -> None:
     points = found.points[0].astype(np.float64)
+    values = found.relativities.reshape(len(points), -1)
     known = ~np.isnan(points)
     x = points[known]
     span = float(np.ptp(x)) if len(x) > 1 else 1.0
     right = (float(x.max()) if len(x) else 0.0) + 0.08 * span
-    _exposure_behind(axes, say, np.where(known, points, right), found.exposure[0])
+    exposure_behind(axes, _between(np.where(known, points, right)), found.exposure[0])
     for place, (color, name) in enumerate(_series(found)):
         axes.plot(x, values[known, place], color=color, marker="o", markersize=3, label=name)
         if not known.all():
             axes.plot([right], values[~known, place], color=color, marker="D", linestyle="")
     if not known.all():
-        axes.annotate(say(_MISSING), (right, values[~known].max()), ha="center", fontsize=9,
+        axes.annotate(say(_MISSING), (right, values[~known].max()), ha="center", fontsize=8,
                       xytext=(0, 6), textcoords="offset points")  # fmt: skip
-    _finish(axes, say, found, labels)
 
 
-def _draw_bars(
-    axes: Any,
-    say: Say,
-    found: PartialDependence,
-    values: FloatArray,
-    labels: Mapping[str, Text] | None,
-) -> None:
-    place = np.arange(len(values))
-    _exposure_behind(axes, say, place.astype(np.float64), found.exposure[0])
-    series = _series(found)
-    width = 0.8 / len(series)
-    for number, (color, name) in enumerate(series):
-        shift = (number - (len(series) - 1) / 2) * width
-        height = values[:, number] - 1
-        axes.bar(place + shift, height, width, 1.0, color=color, label=name, alpha=0.9)
+def _draw_levels(axes: Any, say: Say, found: PartialDependence) -> None:
+    place = np.arange(len(found.points[0]))
+    exposure_behind(axes, np.arange(-0.5, len(place)), found.exposure[0])
+    values = found.relativities.reshape(len(place), -1)
+    for column, (color, name) in zip(values.T, _series(found), strict=True):
+        axes.plot(place, column, color=color, marker="D", linestyle="", label=name)
     names = [_value(point, say) for point in found.points[0]]
-    many = len(names) > 8 or sum(map(len, names)) > 70
-    axes.set_xticks(place, names, rotation=60 if many else 0, ha="right" if many else "center")
-    _finish(axes, say, found, labels)
+    aslant = len(names) > 8 or sum(map(len, names)) > 30
+    axes.set_xticks(place, names, rotation=60 if aslant else 0, ha="right" if aslant else "center",
+                    rotation_mode="anchor")  # fmt: skip
 
 
-def _finish(
-    axes: Any, say: Say, found: PartialDependence, labels: Mapping[str, Text] | None
-) -> None:
-    axes.axhline(1, color="black", linewidth=0.8)
-    axes.set_xlabel(_named(found.features[0], labels, say))
-    axes.set_ylabel(say(_relativity(found)))
-    axes.grid(axis="x", visible=False)
-    if found.classes:
-        axes.legend(frameon=False, fontsize=9)
-
-
-def _exposure_behind(axes: Any, say: Say, x: FloatArray, exposure: FloatArray) -> None:
-    """Shares of exposure as pale bars on a scale of their own, from middle to middle of `x`."""
-    middle = (x[1:] + x[:-1]) / 2
-    step = middle[:1] - x[:1] if len(middle) else np.full(1, 0.5)
-    last = x[-1:] - middle[-1:] if len(middle) else step
-    edges = np.concatenate([x[:1] - step, middle, x[-1:] + last])
-    behind = axes.twinx()
-    behind.bar(edges[:-1], 100 * exposure, 0.96 * np.diff(edges), align="edge", color=QUIET,
-               alpha=0.25)  # fmt: skip
-    behind.set_ylim(0, 250 * max(float(exposure.max()), 1e-9))
-    behind.set_ylabel(say(Text(zh="风险暴露占比（%）", en="exposure, %")), color=QUIET)
-    behind.grid(visible=False)
-    axes.set_zorder(behind.get_zorder() + 1)
-    axes.patch.set_visible(False)
+def _between(points: FloatArray) -> FloatArray:
+    """Edges of intervals around rising points, from middle to middle."""
+    middle = (points[1:] + points[:-1]) / 2
+    step = middle[:1] - points[:1] if len(middle) else np.full(1, 0.5)
+    last = points[-1:] - middle[-1:] if len(middle) else step
+    return np.concatenate([points[:1] - step, middle, points[-1:] + last])
 
 
 def _series(found: PartialDependence) -> list[tuple[str, str | None]]:
@@ -198,5 +190,5 @@ def _named(name: str, labels: Mapping[str, Text] | None, say: Say) -> str:
 def _value(point: AnyArray | str | float | None, say: Say) -> str:
     if point is None or point != point:
         return say(_MISSING)
-    text = point if isinstance(point, str) else f"{point:.4g}"
+    text = point if isinstance(point, str) else short(float(point))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

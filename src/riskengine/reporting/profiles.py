@@ -19,14 +19,12 @@ from matplotlib.ticker import MaxNLocator
 from riskengine.errors import TableError
 from riskengine.profiles.drift import SHIFTED, STABLE, population_stability_index
 from riskengine.profiles.feature import FAMILY_TITLES, Family, Feature, Purpose
-from riskengine.reporting.charts import ACTUAL, EXPECTED, QUIET, render
+from riskengine.reporting.charts import EXPECTED, drift_chart, render
 from riskengine.reporting.report import Section, Table
 from riskengine.vocabulary import AnyArray, FloatArray, Text
 
 _BINS = 24
 _PER_ROW = 3
-_WIDEST = 1.0
-"""PSI at which a bar of the chart stops; the number beside it goes on."""
 _YES_OR_NO = "0 no, 1 yes"
 _UNITS = {
     _YES_OR_NO: "0否，1是",
@@ -206,37 +204,17 @@ def drift_section(dates: Sequence[date], summaries: Sequence[FeatureSummary]) ->
     words = Text(
         zh=f"从{dates[0]}到{dates[-1]}的群体稳定性指数（PSI），按前者的十分位计算，缺失单独成组。"
         f"低于{STABLE:g}通常视为稳定（点线），高于{SHIFTED:g}视为变化（虚线）；{shifted}个特征在其上。"
-        f"图中为变化最大的{len(shown)}个，条长到{_WIDEST:g}为止。历史比窗口短时，长窗口与距首次事件的天数"
+        f"图中为变化最大的{len(shown)}个，条长到1为止。历史比窗口短时，长窗口与距首次事件的天数"
         "必然变化。",
         en=f"Population stability index from {dates[0]} to {dates[-1]}, over deciles of the first,"
         f" missing values as a bin of their own. Below {STABLE:g} (dotted line) is usually read as"
         f" stable, above {SHIFTED:g} (dashed line) as a shift; {shifted} features are above. The"
-        f" chart shows the {len(shown)} that moved most, with bars up to {_WIDEST:g}. While the"
+        f" chart shows the {len(shown)} that moved most, with bars up to 1. While the"
         " history is shorter than a window, long windows and days since a first event must move.",
     )
 
-    def draw(axes: Any, say: Any) -> None:
-        place = np.arange(len(shown))[::-1]
-        colors = [
-            ACTUAL if s.drift > SHIFTED else EXPECTED if s.drift > STABLE else QUIET for s in shown
-        ]
-        axes.barh(place, [min(s.drift, _WIDEST) for s in shown], 0.7, color=colors)
-        for height, one in zip(place, shown, strict=True):
-            end = min(one.drift, _WIDEST) + 0.01 * _WIDEST
-            paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
-            axes.text(end, height, f"{one.drift:.2f}", va="center", fontsize=8, bbox=paper)
-        axes.set_yticks(place, [say(s.feature.question.title) for s in shown])
-        axes.axvline(STABLE, color="black", linewidth=0.8, linestyle=":")
-        axes.axvline(SHIFTED, color="black", linewidth=0.8, linestyle="--")
-        axes.set_xlim(0, 1.1 * min(max(s.drift for s in shown), _WIDEST) or 1)
-        axes.set_xlabel("PSI")
-        axes.grid(axis="y", visible=False)
-
-    return Section(
-        Text(zh="两个日期之间的变化", en="Drift between two dates"),
-        words,
-        chart=render(draw, height=4.8),
-    )
+    chart = drift_chart([s.feature.question.title for s in shown], [s.drift for s in shown])
+    return Section(Text(zh="两个日期之间的变化", en="Drift between two dates"), words, chart=chart)
 
 
 def run_out_section(completion: arrow.Table) -> Section:

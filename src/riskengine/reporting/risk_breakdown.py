@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from riskengine.profiles.drift import SHIFTED, STABLE
 from riskengine.reporting import risk_charts as charts
+from riskengine.reporting.charts import drift_chart
 from riskengine.reporting.report import Section, Table
 from riskengine.reporting.risk_words import SEGMENT_HEADINGS, level_name, segment_cells, told
 from riskengine.risk.diagnose import Breakdown
@@ -17,7 +18,7 @@ Title = Callable[[str], Text]
 
 def one_way_section(breakdown: Breakdown, title: Title) -> Section:
     """Actual and expected by each feature, strongest first."""
-    order = list(breakdown.importance)
+    order = breakdown.importance.names
     tables = sorted(breakdown.one_way, key=lambda t: order.index(t.features[0]))
     shown = tables[:_MOST_PANELS]
     beyond = Text(zh="", en="")
@@ -179,5 +180,5 @@ def drift_sections(breakdown: Breakdown, title: Title) -> list[Section]:
         en=f"Population stability index: below {STABLE:g} (dotted) is usually read as stable, above"
         f" {SHIFTED:g} (dashed) as a shift; {shifted} of {len(breakdown.drift)} are above.",
     )
-    chart = charts.drift_picture(shown, title)
+    chart = drift_chart([title(one.feature) for one in shown], [one.index for one in shown])
     return [Section(Text(zh="特征的漂移", en="Drift of features"), words, chart=chart)]

@@ -4,28 +4,31 @@ Every chart takes the numbers of `riskengine.risk.diagnose` as they are and comp
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from riskengine.profiles.drift import SHIFTED, STABLE
-from riskengine.reporting.charts import ACTUAL, EXPECTED, QUIET, render
+from riskengine.reporting.charts import (
+    ACTUAL,
+    EXPECTED,
+    GLM_COLOUR,
+    QUIET,
+    Say,
+    exposure_behind,
+    panels,
+)
 from riskengine.reporting.risk_words import SIDES, level_name
 from riskengine.risk.conformal import DecileCoverage
 from riskengine.risk.diagnostics import Interval, Segment
-from riskengine.risk.diagnostics.breakdown import Drift, FeatureTable
+from riskengine.risk.diagnostics.breakdown import FeatureTable
 from riskengine.risk.diagnostics.curves import Curves, Residuals
 from riskengine.risk.diagnostics.judged import GLM, MEAN, MODEL
 from riskengine.vocabulary import Text
 
-GLM_COLOUR = "#15803d"
 ACTUAL_WORD = Text(zh="实际（95%区间）", en="actual (95% interval)")
 EXPECTED_WORD = Text(zh="预期", en="expected")
 DECILE = Text(zh="预期的十分位（低到高）", en="decile of expected, low to high")
 PER_EXPOSURE = Text(zh="每单位风险暴露", en="per unit of exposure")
-_WIDEST = 1.0
-_T = TypeVar("_T")
-Say = Callable[[Text], str]
 
 
 def lift_picture(curves: Sequence[Curves]) -> dict[str, str]:
@@ -42,7 +45,7 @@ def lift_picture(curves: Sequence[Curves]) -> dict[str, str]:
         axes.set_ylabel(say(PER_EXPOSURE))
         axes.set_ylim(bottom=0)
 
-    return _grid(curves, draw, lambda one: one.of)
+    return panels(curves, draw, lambda one: one.of)
 
 
 def double_lift_picture(curves: Sequence[Curves]) -> dict[str, str]:
@@ -73,7 +76,7 @@ def double_lift_picture(curves: Sequence[Curves]) -> dict[str, str]:
         axes.set_ylabel(say(PER_EXPOSURE))
         axes.grid(axis="x", visible=False)
 
-    return _grid([one for one in curves if one.double_lift], draw, lambda one: one.of)
+    return panels([one for one in curves if one.double_lift], draw, lambda one: one.of)
 
 
 def lorenz_picture(curves: Sequence[Curves]) -> dict[str, str]:
@@ -95,7 +98,7 @@ def lorenz_picture(curves: Sequence[Curves]) -> dict[str, str]:
         )
         axes.set_ylabel(say(Text(zh="实际结果累计占比", en="share of actual outcome")))
 
-    return _grid(curves, draw, lambda one: one.of)
+    return panels(curves, draw, lambda one: one.of)
 
 
 def reliability_picture(curves: Sequence[Curves]) -> dict[str, str]:
@@ -113,7 +116,7 @@ def reliability_picture(curves: Sequence[Curves]) -> dict[str, str]:
         axes.set_xlabel(say(Text(zh="预期", en="expected")))
         axes.set_ylabel(say(Text(zh="实际", en="actual")))
 
-    return _grid(curves, draw, lambda one: one.of)
+    return panels(curves, draw, lambda one: one.of)
 
 
 def ratios_picture(curves: Sequence[Curves]) -> dict[str, str]:
@@ -129,7 +132,7 @@ def ratios_picture(curves: Sequence[Curves]) -> dict[str, str]:
         axes.set_xticks(np.arange(1, 11))
         axes.set_xlabel(say(DECILE))
 
-    return _grid(curves, draw, lambda one: one.of)
+    return panels(curves, draw, lambda one: one.of)
 
 
 def residuals_picture(curves: Sequence[Curves]) -> dict[str, str]:
@@ -153,7 +156,7 @@ def residuals_picture(curves: Sequence[Curves]) -> dict[str, str]:
         axes.set_xlabel(say(Text(zh="标准正态分位数", en="quantile of the standard normal")))
         axes.set_ylabel(say(Text(zh="偏离（标准差）", en="departure (deviations)")))
 
-    return _grid(shown, draw, lambda one: one[0])
+    return panels(shown, draw, lambda one: one[0])
 
 
 def coverage_picture(rows: Sequence[DecileCoverage], asked: float) -> dict[str, str]:
@@ -173,7 +176,7 @@ def coverage_picture(rows: Sequence[DecileCoverage], asked: float) -> dict[str, 
         axes.set_yticks(ticks, [f"{tick:.0%}" for tick in ticks])
         axes.set_ylim(bottom, 1.0)
 
-    return _grid([rows], draw, None)
+    return panels([rows], draw, None)
 
 
 def periods_picture(periods: Mapping[str, Sequence[Segment]]) -> dict[str, str]:
@@ -186,7 +189,7 @@ def periods_picture(periods: Mapping[str, Sequence[Segment]]) -> dict[str, str]:
         axes.axhline(1, color="black", linewidth=0.8)
         _ticks(axes, say, [row.levels[0] for row in one[1]], 8, 80 // len(periods))
 
-    return _grid(list(periods.items()), draw, lambda one: one[0])
+    return panels(list(periods.items()), draw, lambda one: one[0])
 
 
 def one_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]) -> dict[str, str]:
@@ -194,20 +197,13 @@ def one_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]
 
     def draw(axes: Any, say: Say, one: FeatureTable) -> None:
         weights = np.array([row.exposure for row in one.segments])
-        axes.bar(
-            np.arange(len(weights)),
-            weights / weights.max() / 3,
-            0.9,
-            color=QUIET,
-            alpha=0.3,
-            transform=axes.get_xaxis_transform(),
-        )
+        exposure_behind(axes, np.arange(-0.5, len(weights)), weights)
         _actual_and_expected(axes, say, one.segments)
         _ticks(axes, say, [row.levels[0] for row in one.segments], 6)
         axes.tick_params(axis="y", labelsize=7)
         axes.set_title(_panel(one, title, say), fontsize=8)
 
-    return _grid(tables, draw, None, per_row=3)
+    return panels(tables, draw, None, per_row=3)
 
 
 def two_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]) -> dict[str, str]:
@@ -241,37 +237,7 @@ def two_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]
         axes.grid(visible=False)
         axes.set_title(one.of, fontsize=8)
 
-    return _grid(tables, draw, None, per_row=2, height=2.6)
-
-
-def drift_picture(drift: Sequence[Drift], title: Callable[[str], Text]) -> dict[str, str]:
-    """PSI of the features that moved most, with the customary limits."""
-
-    def draw(axes: Any, say: Say) -> None:
-        place = np.arange(len(drift))[::-1]
-        sizes = [min(one.index, _WIDEST) for one in drift]
-        colours = [
-            ACTUAL if one.index > SHIFTED else EXPECTED if one.index > STABLE else QUIET
-            for one in drift
-        ]
-        axes.barh(place, sizes, 0.7, color=colours)
-        for height, one in zip(place, drift, strict=True):
-            axes.annotate(
-                f"{one.index:.3f}",
-                (min(one.index, _WIDEST), height),
-                va="center",
-                xytext=(3, 0),
-                textcoords="offset points",
-                fontsize=8,
-            )
-        axes.set_yticks(place, [say(title(one.feature)) for one in drift])
-        axes.axvline(STABLE, color="black", linewidth=0.8, linestyle=":")
-        axes.axvline(SHIFTED, color="black", linewidth=0.8, linestyle="--")
-        axes.set_xlim(0, 1.15 * max(SHIFTED, *sizes))
-        axes.set_xlabel("PSI")
-        axes.grid(axis="y", visible=False)
-
-    return render(draw, height=max(1.6, 0.28 * len(drift) + 0.8))
+    return panels(tables, draw, None, per_row=2, height=2.6)
 
 
 def _in_order(table: FeatureTable, columns: list[str]) -> list[str]:
@@ -330,42 +296,3 @@ def _ticks(axes: Any, say: Say, names: Sequence[str], size: int, room: int = 32)
 
 def _label(axes: Any, text: str, x: float, y: float) -> None:
     axes.annotate(text, (x, y), ha="center", xytext=(0, 3), textcoords="offset points", fontsize=8)
-
-
-def _grid(
-    items: Sequence[_T],
-    draw: Callable[[Any, Say, _T], None],
-    name: Callable[[_T], str] | None,
-    per_row: int = 2,
-    height: float = 2.2,
-) -> dict[str, str]:
-    """One panel an item, the legend above all; a single item fills the chart."""
-    per_row = min(per_row, len(items))
-    lines = -(-len(items) // per_row)
-
-    def fill(axes: Any, say: Say) -> None:
-        figure = axes.figure
-        axes.remove()
-        grid = np.atleast_1d(figure.subplots(lines, per_row)).ravel()
-        for panel, item in zip(grid, items, strict=False):
-            draw(panel, say, item)
-            if name is not None and name(item):
-                panel.set_title(name(item), fontsize=9)
-        for panel in grid[len(items) :]:
-            panel.remove()
-        handles, labels = grid[0].get_legend_handles_labels()
-        if handles:
-            figure.legend(
-                handles,
-                labels,
-                frameon=False,
-                loc="outside upper center",
-                ncols=len(labels),
-                fontsize=9,
-            )
-
-    return render(
-        fill,
-        width=7.2 if per_row == 1 else 9.0,
-        height=3.8 if len(items) == 1 else height * lines + 0.4,
-    )

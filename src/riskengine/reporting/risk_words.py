@@ -66,13 +66,18 @@ def _band(name: str) -> str:
     """A band of numbers in three digits; any other name as it is."""
     low, to, high = name.partition(" to ")
     try:
-        ends = [_short(float(end)) for end in (low, high)]
+        ends = [short(float(end)) for end in (low, high)]
     except ValueError:
         return name.replace(" to ", "–") if to else name
     return ends[0] if ends[0] == ends[1] else f"{ends[0]}–{ends[1]}"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """A number in three digits, as it stands at an axis.
+
+    >>> short(0.046543), short(39.7), short(13412.0)
+    ('0.0465', '39.7', '13,412')
+    """
     # From 999.5 three digits would be written with an exponent.
     return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 

@@ -42,7 +42,7 @@ from riskengine.risk.diagnostics.lift import DoubleLiftBand, deviance_difference
 from riskengine.risk.diagnostics.lift import double_lift as bands_of_ratio
 from riskengine.risk.diagnostics.segments import WorstSegment
 from riskengine.risk.evidence import Evidence, evidence_of, trained_evidence
-from riskengine.risk.explain import importance
+from riskengine.risk.explain import Importance, importance
 from riskengine.risk.model import Frame, RiskModel
 from riskengine.risk.notes import notes_on
 from riskengine.risk.spec import Kind
@@ -77,12 +77,12 @@ class About:
 class Breakdown:
     """What needs the features.
 
-    `importance` is the effect of each on the scale of the link, greatest first (see
-    `riskengine.risk.explain`). `worst` has one segment a class. `by_time` and `drift` are empty
-    where no time is known, or no training table is given.
+    `importance` is that of each feature on the judged rows, as the model is served. `worst` has one
+    segment a class. `by_time` and `drift` are empty where no time is known, or no training table is
+    given.
     """
 
-    importance: Mapping[str, float]
+    importance: Importance
     one_way: tuple[FeatureTable, ...]
     two_way: tuple[FeatureTable, ...]
     worst: Mapping[str, WorstSegment]
@@ -265,7 +265,7 @@ def _breakdown(
     found = importance(model, {**columns, **weighed})
     strength = dict(zip(found.names, found.effect.tolist(), strict=True))
     return Breakdown(
-        importance=strength,
+        importance=found,
         one_way=tuple(t for one in apart for t in one_way(one, columns, draws)),
         two_way=tuple(t for one in apart for t in two_way(one, columns, strength, draws)),
         worst={one.of: worst_of(one, columns, strength, draws) for one in apart},

@@ -4,7 +4,8 @@ A Poisson GLM with a log link is fitted to the model's own predictions, weighted
 method of marginal totals (Bailey, 1963; Jung, 1968), under which every level's total is the
 model's, whatever the family of the model. Numbers are banded (`riskengine.risk.bands`), levels
 stay as they are, missing values have a row of their own, and promised directions are kept. Main
-effects only, and one pair of features if it is asked for; `Fidelity` tells what that costs.
+effects only, and one pair of features if it is asked for; `riskengine.risk.fidelity` tells what
+that costs.
 """
 
 from collections.abc import Sequence
@@ -12,32 +13,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-import pyarrow as arrow
 from glum import GeneralizedLinearRegressor
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from riskengine.errors import SpecError
 from riskengine.risk.bands import band_edges
-from riskengine.risk.columns import as_table, training_columns
-from riskengine.risk.diagnostics.deviance import Family, Loss
 from riskengine.risk.factor_tables import (
     MISSING,
     OTHER,
     Factor,
     FactorTables,
-    Fidelity,
     PairFactor,
 )
-from riskengine.risk.fit import HeldOut
 from riskengine.risk.model import Frame, RiskModel
-from riskengine.risk.outcome import outcome_of
 from riskengine.risk.reference import ReferenceRows, predict_at, reference_rows
-from riskengine.risk.spec import Direction, Kind, ModelPurpose, ModelSpec
+from riskengine.risk.spec import Direction, ModelPurpose, ModelSpec
 from riskengine.vocabulary import AnyArray, FloatArray, IntArray
 
 MOST_ROWS = 150_000
-MOST_SHOWN = 2_000
+MOST_SHOWN = 1_000
 """Rows whose contributions decide the bands, and whose predictions the rows never seen."""
 OWN_LEVELS, THIN_GROUPS = 150, 20
 """Levels of most exposure have a coefficient each; the rest share some, by their mean."""
@@ -48,21 +43,29 @@ _NO_LEVEL = "\x00none of them"
 
 @dataclass(frozen=True)
 class TableSettings:
-    """At most `bands` of a number; `pair` names two features that get a table together."""
+    """At most `bands` of a number, from at most `rows` at random of the table.
+
+    `pair` names two features that get a table together.
+    """
 
     bands: int = 8
     pair: tuple[str, str] | None = None
+    rows: int = MOST_ROWS
     seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Distilled:
-    """`tables`, and the rows they were made of: the model's mean and the GLM's, each (n,)."""
+    """`tables`, and the rows they were made of: the model's mean and the GLM's, each (n,).
+
+    `codes` has the row of each factor, and of the pair if there is one, that the rows are in.
+    """
 
     tables: FactorTables
     rows: ReferenceRows
     model_mean: FloatArray
     glm_mean: FloatArray
+    codes: list[IntArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,100 +78,82 @@ class _Block:
     free: int = 0
 
 
-def distil(model: RiskModel, frame: Frame, settings: TableSettings = TableSettings()) -> Distilled:
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """A GLM that has a mean's totals: `log_base`, what the rows of each block add, and its mean."""
+
+    log_base: float
+    told: list[FloatArray]
+    mean: FloatArray
+
+
+def distil(
+    model: RiskModel,
+    frame: Frame,
+    settings: TableSettings = TableSettings(),
+) -> Distilled:
     """Factor tables that come as close to `model` on the rows of `frame` as tables can.
 
     Raises `SpecError` for a kind without a log link and for a pair that cannot be had, and as
     `reference_rows`.
     """
     _check(model, settings)
-    rows = reference_rows(model, frame, MOST_ROWS, settings.seed)
+    rows = reference_rows(model, frame, settings.rows, settings.seed)
     mean = model.predict(rows.columns)
     factors = _blank(model, rows, settings)
     codes = [factor.rows(rows.columns[factor.feature]) for factor in factors]
-    factors = [
-        _with_exposure(f, code, rows.exposure) for f, code in zip(factors, codes, strict=True)
-    ]
-    blocks = [
-        _block(model.spec, factor, code, mean, rows.exposure)
-        for factor, code in zip(factors, codes, strict=True)
-    ]
-    if settings.pair is not None:
-        places = [model.spec.features.names.index(name) for name in settings.pair]
-        block, cells = _pair_block(factors, codes, places)
-        blocks.append(block)
-        codes.append(cells)
-    intercept, slopes = _fit(blocks, codes, mean, rows.exposure)
-    told = [block.coding @ slope for block, slope in zip(blocks, slopes, strict=True)]
-    linear = intercept + sum(part[code] for part, code in zip(told, codes, strict=True))
-    balance = float(np.sum(rows.exposure * mean) / np.sum(rows.exposure * np.exp(linear)))
-    glm_mean = balance * np.exp(linear)
-    base = balance * np.exp(intercept)
-    done = []
-    for factor, part in zip(factors, told, strict=False):
-        middle = part[int(np.argmax(factor.exposure))]
-        base *= np.exp(middle)
-        done.append(replace(factor, relativities=np.exp(part - middle)))
-    pair = _pair_factor(settings, done, told)
+    pair = None if settings.pair is None else places_of(factors, settings.pair)
+    if pair is not None:
+        width = factors[pair[1]].plain + len(factors[pair[1]].extra)
+        codes.append(codes[pair[0]] * width + codes[pair[1]])
+    glm = with_totals(model.spec, factors, pair, codes, (mean, rows.exposure))
+    log_base, done = glm.log_base, []
+    for factor, code, part in zip(factors, codes, glm.told, strict=False):
+        share = _exposure(factor, code, rows.exposure)
+        middle = part[int(np.argmax(share))]
+        log_base += middle
+        done.append(replace(factor, relativities=np.exp(part - middle), exposure=share))
+    together = _pair_factor(settings, done, glm.told)
     done = [
-        _with_unseen(model, rows, factor, code, glm_mean)
+        _with_unseen(model, rows, factor, code, glm.mean)
         for factor, code in zip(done, codes, strict=False)
     ]
-    agreement = _agreement(mean, glm_mean, rows.exposure)
-    tables = FactorTables(model.spec.model.name, float(base), tuple(done), agreement, pair)
-    return Distilled(tables, rows, mean, glm_mean)
+    agreement = _agreement(mean, glm.mean, rows.exposure)
+    base = float(np.exp(log_base))
+    tables = FactorTables(model.spec.model.name, base, tuple(done), agreement, together)
+    return Distilled(tables, rows, mean, glm.mean, codes)
 
 
-def fidelity(model: RiskModel, tables: FactorTables, frame: arrow.Table | pd.DataFrame) -> Fidelity:
-    """What the tables keep of the model on any table with outcomes.
-
-    Model and tables are judged alike, as they would predict these rows. Of rows they have learnt
-    from both deviances flatter; `held_out_fidelity` has the last word. Raises as
-    `riskengine.risk.columns.training_columns` and `FactorTables.mean`.
-    """
-    columns = training_columns(model.spec, as_table(frame))
-    outcome = outcome_of(model.spec, columns)
-    means = tables.mean(columns), model.predict(columns)
-    return _fidelity(model.spec, outcome.actual, outcome.weight, means, False)
-
-
-def held_out_fidelity(
-    held_out: Sequence[HeldOut],
-    frame: arrow.Table | pd.DataFrame,
-    settings: TableSettings = TableSettings(),
-) -> Fidelity:
-    """What tables keep of a model, each fold judged by tables and a model that never saw it.
-
-    `held_out` is what `cross_fit` made of `frame`. Raises as `distil`.
-    """
-    table = as_table(frame)
-    spec = held_out[0].model.spec
-    outcome = outcome_of(spec, training_columns(spec, table))
-    told, expected = np.full((2, table.num_rows), np.nan)
-    for part in held_out:
-        tables = distil(part.model, table.take(part.split.train), settings).tables
-        test = table.take(part.split.test)
-        told[part.split.test] = tables.mean(test)
-        expected[part.split.test] = part.model.predict(test)
-    rows = np.flatnonzero(~np.isnan(expected))
-    actual, weight = outcome.actual[rows], outcome.weight[rows]
-    return _fidelity(spec, actual, weight, (told[rows], expected[rows]), True)
-
-
-def _fidelity(
+def with_totals(
     spec: ModelSpec,
-    actual: FloatArray,
-    weight: FloatArray,
-    means: tuple[FloatArray, FloatArray],
-    held_out: bool,
-) -> Fidelity:
-    if spec.model.kind in {Kind.TWEEDIE, Kind.FREQUENCY_SEVERITY}:
-        loss = Loss(Family.TWEEDIE, spec.model.power)
-    else:
-        loss = Loss(Family(spec.model.kind.value))
-    flat = loss.reference(actual, weight)
-    of_flat, of_tables, of_model = (loss.mean(actual, m, weight) for m in (flat, *means))
-    return Fidelity(of_flat, of_tables, of_model, held_out)
+    factors: Sequence[Factor],
+    pair: tuple[int, int] | None,
+    codes: list[IntArray],
+    given: tuple[FloatArray, FloatArray],
+) -> Totals:
+    """The GLM of the factors, and of a pair of them, to a mean with its exposure, both `given`."""
+    mean, exposure = given
+    factors = [
+        replace(f, exposure=_exposure(f, code, exposure))
+        for f, code in zip(factors, codes, strict=False)
+    ]
+    blocks = [
+        _block(spec, factor, code, mean, exposure)
+        for factor, code in zip(factors, codes, strict=False)
+    ]
+    if pair is not None:
+        blocks.append(_pair_block(factors[pair[0]], factors[pair[1]], codes[-1]))
+    intercept, slopes = _fit(blocks, codes, mean, exposure)
+    told = [block.coding @ slope for block, slope in zip(blocks, slopes, strict=True)]
+    linear = intercept + sum(part[code] for part, code in zip(told, codes, strict=True))
+    balance = float(np.sum(exposure * mean) / np.sum(exposure * np.exp(linear)))
+    return Totals(intercept + float(np.log(balance)), told, balance * np.exp(linear))
+
+
+def places_of(factors: Sequence[Factor], pair: tuple[str, str]) -> tuple[int, int]:
+    """The places of two features among the factors."""
+    names = [factor.feature for factor in factors]
+    return names.index(pair[0]), names.index(pair[1])
 
 
 def _check(model: RiskModel, settings: TableSettings) -> None:
@@ -222,10 +207,10 @@ def _filled(edges: FloatArray, column: FloatArray) -> FloatArray:
     return edges[band[1:] - 1] if len(band) else np.empty(0)
 
 
-def _with_exposure(factor: Factor, code: IntArray, exposure: FloatArray) -> Factor:
-    size = factor.plain + len(factor.extra)
-    total = np.bincount(code, exposure, size)
-    return replace(factor, relativities=np.ones(size), exposure=total / exposure.sum())
+def _exposure(factor: Factor, code: IntArray, exposure: FloatArray) -> FloatArray:
+    """The share of exposure in each row of a factor."""
+    total = np.bincount(code, exposure, factor.plain + len(factor.extra))
+    return np.asarray(total / exposure.sum())
 
 
 def _block(
@@ -270,19 +255,14 @@ def _grouped(factor: Factor, code: IntArray, mean: FloatArray, exposure: FloatAr
     return group
 
 
-def _pair_block(
-    factors: list[Factor], codes: list[IntArray], places: list[int]
-) -> tuple[_Block, IntArray]:
+def _pair_block(first: Factor, second: Factor, cells: IntArray) -> _Block:
     """Indicators of cells with rows, but for those in the base row or the base column."""
-    first, second = (factors[place] for place in places)
     width = len(second.exposure)
-    cells = codes[places[0]] * width + codes[places[1]]
     there = np.unique(cells)
     bases = int(np.argmax(first.exposure)), int(np.argmax(second.exposure))
     at = there[(there // width != bases[0]) & (there % width != bases[1])]
     shape = (len(first.exposure) * width, len(at))
-    coding = sparse.csr_matrix((np.ones(len(at)), (at, np.arange(len(at)))), shape)
-    return _Block(coding), cells
+    return _Block(sparse.csr_matrix((np.ones(len(at)), (at, np.arange(len(at)))), shape))
 
 
 def _fit(
@@ -292,8 +272,8 @@ def _fit(
     widths = [block.coding.shape[1] for block in blocks]
     ends = np.cumsum(widths)
     scale = float(np.average(mean, weights=exposure))
-    if not ends[-1]:
-        return float(np.log(scale)), [np.empty(0) for _ in blocks]
+    if not ends[-1] or np.ptp(mean) == 0:  # a model that is the mean has nothing to fit
+        return float(np.log(scale)), [np.zeros(width) for width in widths]
     matrix = sparse.hstack(
         [block.coding[code] for block, code in zip(blocks, codes, strict=True)], format="csc"
     )

@@ -42,20 +42,20 @@ def write_factor_tables(
             ("deviance_of_tables", fidelity.tables),
             ("deviance_of_model", fidelity.model),
             ("share_of_gain_kept", fidelity.kept),
-            ("held_out", str(fidelity.held_out).lower()),
+            ("judged", fidelity.judging.value),
         ]
-    _write(folder / _BASE, ("name", "value"), facts)
+    write_rows(folder / _BASE, ("name", "value"), facts)
     summary = []
     for name, factor in zip(_files(tables), tables.factors, strict=True):
-        _write(folder / name, _FACTOR_HEAD, _rows(factor))
+        write_rows(folder / name, _FACTOR_HEAD, _rows(factor))
         known = factor.relativities
         summary.append((factor.feature, name, len(known), float(known.min()), float(known.max())))
     if tables.pair is not None:
         pair, known = tables.pair, tables.pair.relativities
-        _write(folder / _PAIR, _PAIR_HEAD, _pair_rows(tables, pair))
+        write_rows(folder / _PAIR, _PAIR_HEAD, _pair_rows(tables, pair))
         name = f"{pair.first} x {pair.second}"
         summary.append((name, _PAIR, known.size, float(known.min()), float(known.max())))
-    _write(folder / _SUMMARY, _SUMMARY_HEAD, summary)
+    write_rows(folder / _SUMMARY, _SUMMARY_HEAD, summary)
 
 
 def read_factor_tables(folder: Path) -> FactorTables:
@@ -146,7 +146,8 @@ def _column(lines: list[dict[str, str]], name: str) -> FloatArray:
     return np.array([float(line[name]) for line in lines])
 
 
-def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_rows(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file with a head; numbers in full, UTF-8, lines ended by LF on every machine."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(head)

@@ -9,6 +9,7 @@ tables are made of a model (`riskengine.risk.distil`), and their files
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 
 import numpy as np
@@ -87,18 +88,27 @@ class PairFactor:
     relativities: FloatArray
 
 
+class Judging(StrEnum):
+    """By what rows tables and model are judged: those they serve, which training may have had;
+    training rows by each fold's own model, held out; the same by models fitted anew without them.
+    """
+
+    SERVED = "as served"
+    FOLDS = "held out"
+    REFITTED = "held out and refitted"
+
+
 @dataclass(frozen=True)
 class Fidelity:
     """Mean deviances on outcomes, per unit of exposure: of the mean, the tables and the model.
 
-    `held_out` tells that neither tables nor model saw the rows; otherwise both may have, and
-    all but the first flatter.
+    How near they are to the truth depends on `judging` (see `riskengine.risk.fidelity`).
     """
 
     mean: float
     tables: float
     model: float
-    held_out: bool
+    judging: Judging
 
     @property
     def kept(self) -> float:

@@ -6,7 +6,7 @@ judged on.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import joblib
@@ -19,12 +19,13 @@ from riskengine.risk.columns import as_table, training_columns
 from riskengine.risk.conformal import ConformalTable, fit_conformal
 from riskengine.risk.continuance import Continuance, fit_continuance
 from riskengine.risk.folds import Folds, Split, deal_folds, members
-from riskengine.risk.learn import Learnt, Task, learn, mean_alone
+from riskengine.risk.learn import Learnt, learn, mean_alone
 from riskengine.risk.model import RiskModel, Trained, mean_of
 from riskengine.risk.outcome import Outcome, outcome_of
 from riskengine.risk.search import search
 from riskengine.risk.settings import candidates
 from riskengine.risk.spec import Kind, ModelSpec
+from riskengine.risk.task import Task
 from riskengine.risk.trees import Objective
 from riskengine.vocabulary import Columns, FloatArray, IntArray
 
@@ -54,17 +55,19 @@ def fit_columns(spec: ModelSpec, columns: Columns, progress: Progress | None = N
     outcome = outcome_of(spec, columns)
     learnt = []
     seeds = range(spec.lightgbm.seed, spec.lightgbm.seed + spec.bagging.seeds)
-    chosen: tuple[dict[str, object], ...] | None = None
+    chosen: list[list[dict[str, object]]] = []
     for seed in seeds:
         tasks = _tasks(spec, columns, outcome, seed)
-        if spec.search is not None and chosen is None:
+        if spec.search is not None and not chosen:
             say("searching settings")
-            chosen = tuple(search(task, spec.search, say) for task in tasks)
+            chosen = [[] if _too_few(task) else [search(task, spec.search, say)] for task in tasks]
         done = []
         for place, task in enumerate(tasks):
             say(f"fitting {_name_of(spec, place)}" + (f", seed {seed}" if len(seeds) > 1 else ""))
-            options = [chosen[place]] if chosen else candidates(task)
-            done.append(_learn(task, options))
+            if _too_few(task):
+                done.append(mean_alone(task))
+            else:
+                done.append(learn(task, chosen[place] if chosen else candidates(task)))
         learnt.append((tasks[0].folds, done))
     return _assemble(spec, columns, outcome, learnt)
 
@@ -144,12 +147,13 @@ def _to_mean_one(values: FloatArray, weight: FloatArray) -> FloatArray:
     return values * (float(weight.sum()) / total) if total > 0 else values
 
 
-def _learn(task: Task, options: Sequence[dict[str, object]]) -> Learnt:
+def _too_few(task: Task) -> bool:
+    """Whether the mean is all that can be learnt."""
     owner = members(task.spec, task.columns)
     with_outcome = len(np.unique(owner[(task.outcome > 0) & (task.weight > 0)]))
     without = len(np.unique(owner[(task.outcome == 0) & (task.weight > 0)]))
     few = min(with_outcome, without) if task.objective.name == "binary" else with_outcome
-    return mean_alone(task) if few < LEAST_EVENTS else learn(task, options)
+    return few < LEAST_EVENTS
 
 
 def _assemble(
@@ -252,7 +256,7 @@ def cross_fit(spec: ModelSpec, frame: arrow.Table | pd.DataFrame, jobs: int = 1)
     """
     columns = training_columns(spec, as_table(frame))
     outcome = outcome_of(spec, columns)
-    folds = deal_folds(spec, columns, outcome.actual * outcome.weight, spec.lightgbm.seed)
+    folds = deal_folds(spec, columns, _dealt_by(spec.model.kind, outcome), spec.lightgbm.seed)
     splits = folds.splits()
     fits = joblib.Parallel(n_jobs=jobs)(
         joblib.delayed(fit_columns)(spec, {n: v[split.train] for n, v in columns.items()})

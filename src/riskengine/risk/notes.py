@@ -27,18 +27,24 @@ def notes_on(
 
 def _of_rows(model: RiskModel, evidence: Evidence) -> list[Text]:
     found = []
-    if evidence.held_out and model.spec.model.kind.is_mean:
+    if evidence.held_out:
+        if model.spec.model.kind.is_mean:
+            found.append(
+                Text(
+                    zh="留出预测已乘以平衡系数，因此模型整体的A/E按定义为1；各分段的A/E不受此限。",
+                    en="Held-out predictions are balanced, so the model's A/E is 1 by definition in"
+                    " all, not in any part.",
+                )
+            )
         found.append(
             Text(
-                zh="留出预测已乘以平衡系数，因此模型整体的A/E按定义为1；各分段的A/E不受此限。"
-                "混合权重与树的大小也由这些预测选定，故偏差略偏乐观；"
+                zh="混合权重与树的大小也由留出预测选定，故模型的偏差略偏乐观；"
                 "不作任何选择的检验见cross_fit。",
-                en="Held-out predictions are balanced, so the model's A/E is 1 by definition in"
-                " all, not in any part. They also chose its shares and the size of its trees, so"
-                " its deviance is a little too good; cross_fit is the test that chose nothing.",
+                en="Held-out predictions also chose the model's shares and the size of its trees,"
+                " so its deviance is a little too good; cross_fit is the test that chose nothing.",
             )
         )
-    if not evidence.held_out:
+    else:
         found.append(
             Text(
                 zh="此表不是训练表：按实际使用的预测评估。若表中有训练时的成员，结果会偏乐观。",

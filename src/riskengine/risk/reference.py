@@ -13,23 +13,30 @@ from riskengine.errors import InputError, TableError
 from riskengine.risk.columns import as_table, numbers
 from riskengine.risk.diagnostics.deviance import weighted_quantile
 from riskengine.risk.model import Frame, RiskModel
-from riskengine.vocabulary import AnyArray, Columns, FloatArray, IntArray
+from riskengine.vocabulary import AnyArray, BoolArray, Columns, FloatArray, IntArray
 
 MOST_ROWS = 1_000
 
 
 @dataclass(frozen=True, eq=False)
 class ReferenceRows:
-    """`columns` that the model reads, each (n,), and `exposure` (n,), 1 where there is none."""
+    """`columns` that the model reads, each (n,), and `exposure` (n,), 1 where there is none.
+
+    `places` (n,) are the rows of the table that they were.
+    """
 
     columns: Columns
     exposure: FloatArray
+    places: IntArray
 
     def first(self, most: int) -> "ReferenceRows":
         """At most `most` of the rows; a sample too, as rows are in random order."""
-        if len(self.exposure) <= most:
-            return self
-        return ReferenceRows({n: v[:most] for n, v in self.columns.items()}, self.exposure[:most])
+        return self.where(np.arange(len(self.exposure)) < most)
+
+    def where(self, chosen: BoolArray) -> "ReferenceRows":
+        """The rows that are `chosen` (n,), in their order."""
+        columns = {name: values[chosen] for name, values in self.columns.items()}
+        return ReferenceRows(columns, self.exposure[chosen], self.places[chosen])
 
 
 def reference_rows(
@@ -60,7 +67,7 @@ def reference_rows(
     if bad.any():
         message = f"{name} is {weight[bad][0]} in {bad.sum()} rows: must be > 0"
         raise TableError(message)
-    return ReferenceRows(read, weight)
+    return ReferenceRows(read, weight, rows)
 
 
 def quantile_points(values: FloatArray, exposure: FloatArray, most: int) -> FloatArray:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import optuna
 
-from riskengine.risk.learn import Task, held_out_losses
+from riskengine.risk.learn import held_out_losses
 from riskengine.risk.settings import candidates
 from riskengine.risk.spec import SearchSection
+from riskengine.risk.task import Task
 
 
 def search(task: Task, section: SearchSection, say: Callable[[str], None]) -> dict[str, object]:

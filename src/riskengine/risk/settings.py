@@ -3,7 +3,7 @@
 Each candidate is held against the same folds; the blend then decides how far trees are believed.
 """
 
-from riskengine.risk.learn import Task
+from riskengine.risk.task import Task
 
 SMALL, LARGE = 30_000, 300_000
 """Rows to learn from: up to the first three sizes are tried, up to the second two, then one."""
@@ -18,14 +18,24 @@ _COMMON: dict[str, object] = {
 
 
 def candidates(task: Task) -> list[dict[str, object]]:
-    """Settings of LightGBM to choose from; `lambda_l2` and the like count expected events."""
+    """Settings of LightGBM to choose from, each once, without those that the spec gives.
+
+    `lambda_l2` and the like count expected events.
+    """
     rows = int((task.weight > 0).sum())
+    rate, leaves = 0.08, [31]
+    if rows <= SMALL:
+        rate, leaves = 0.03, [4, 12, 31]
+    elif rows <= LARGE:
+        rate, leaves = 0.05, [6, 24]
     common = {**_COMMON, "feature_fraction": _fraction(len(task.spec.features.names))}
-    if rows > LARGE:
-        return [{**common, "learning_rate": 0.08, "num_leaves": 31}]
-    rate = 0.03 if rows <= SMALL else 0.05
-    leaves = (4, 12, 31) if rows <= SMALL else (6, 24)
-    return [{**common, "learning_rate": rate, "num_leaves": size} for size in leaves]
+    found: list[dict[str, object]] = []
+    for size in leaves:
+        every = {**common, "learning_rate": rate, "num_leaves": size}
+        left = {n: value for n, value in every.items() if n not in task.spec.lightgbm.given}
+        if left not in found:
+            found.append(left)
+    return found
 
 
 def _fraction(width: int) -> float:
