@@ -48,24 +48,25 @@ def judge(problem: Problem, names: Sequence[str], most_splits: int | None = None
     trial = replace(problem, splits=list(problem.splits)[:most_splits])
     found: dict[str, Judged] = {}
     for name in names:
-        found[name] = _run(trial, name)
-        told = _cell(trial, found[name])
+        found[name] = run_rival(trial, name)
+        told = told_score(trial, found[name])
         print(f"{trial.label}: {name} {told}, {found[name].seconds:.0f} s", flush=True)
     label = trial.label
     if len(trial.splits) < len(problem.splits):
         label += f" (first {len(trial.splits)} of {len(problem.splits)} splits)"
-    cells = {name: _cell(trial, one) for name, one in found.items()}
+    cells = {name: told_score(trial, one) for name, one in found.items()}
     ours = found.get("riskengine")
     glm = found.get("spline GLM")
     cells["riskengine"] = f"**{cells['riskengine']}**" if ours else ""
-    gain = _interval(_gain(trial, ours, glm)) if ours and glm else ""
+    gain = told_interval(gain_of(trial, ours, glm)) if ours and glm else ""
     seconds = [f"{found[n].seconds:.0f}" if n in found else "" for n in RIVALS if n != "mean"]
     row = [label, *(cells.get(name, "") for name in RIVALS), gain, _bar(trial, ours), *seconds]
     print(told := "| " + " | ".join(row) + " |", flush=True)
     return told
 
 
-def _run(problem: Problem, name: str) -> Judged:
+def run_rival(problem: Problem, name: str) -> Judged:
+    """Fit one rival on the training rows of each split and predict the rows held out."""
     predicted, seconds = [], 0.0
     for split in problem.splits:
         train, test = problem.frame.iloc[split.train], problem.frame.iloc[split.test]
@@ -112,18 +113,18 @@ def _predicted_over_actual(problem: Problem, judged: Judged) -> float:
     return float(expected / np.sum(exposure * problem.actual[held]))
 
 
-def _gain(problem: Problem, ours: Judged, glm: Judged) -> Interval:
-    """How much better than the GLM, paired, with its interval by bootstrap over members."""
+def gain_of(problem: Problem, ours: Judged, other: Judged) -> Interval:
+    """How much better than another, paired, with its interval by bootstrap over members."""
     rng = np.random.default_rng(1)
     if not problem.binary:
         above, below = _deviances(problem, ours)
-        other, _ = _deviances(problem, glm)
-        return draw_members(problem.member[_held(problem)], rng).ratio(other - above, below)
+        rival, _ = _deviances(problem, other)
+        return draw_members(problem.member[_held(problem)], rng).ratio(rival - above, below)
 
     def drawn(rows: IntArray, counts: FloatArray) -> float:
         count = np.zeros(len(problem.frame))
         count[rows] = counts
-        return _mean_auc(problem, ours, count) - _mean_auc(problem, glm, count)
+        return _mean_auc(problem, ours, count) - _mean_auc(problem, other, count)
 
     return bootstrap_rows(drawn, problem.member, rng)
 
@@ -132,11 +133,13 @@ def _held(problem: Problem) -> IntArray:
     return np.concatenate([split.test for split in problem.splits])
 
 
-def _cell(problem: Problem, judged: Judged) -> str:
+def told_score(problem: Problem, judged: Judged) -> str:
+    """Score, and in brackets predicted over actual."""
     return f"{_score(problem, judged):.4f} ({_predicted_over_actual(problem, judged):.3f})"
 
 
-def _interval(gain: Interval) -> str:
+def told_interval(gain: Interval) -> str:
+    """A gain with its 95 % interval."""
     return f"{gain.mean:.4f} ({gain.low:.4f} to {gain.high:.4f})"
 
 
