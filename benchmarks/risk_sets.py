@@ -5,10 +5,11 @@ own section of benchmarks/RESULTS.md; one whose data are not there is told and s
 """
 
 import argparse
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.results import write_section
+from benchmarks.results import rows_of, write_section
 from benchmarks.sets import caravan, eu_health_fund, fremtpl2, health_lead, rand_study
 from benchmarks.sets.judge import HEADING, RIVALS, judge
 from benchmarks.sets.problem import MissingDataError, Problem
@@ -32,12 +33,24 @@ def main() -> None:
         except MissingDataError as missing:
             print(f"{name} skipped: {missing}")
             continue
-        rows = [judge(problem, options.rivals, options.splits) for problem in problems]
-        write_section(f"{title} (`make bench-risk`)", [_explained(problems), "", *HEADING, *rows])
+        heading = f"{title} (`make bench-risk`)"
+        for problem in problems:
+            row = judge(problem, options.rivals, options.splits)
+            rows = _with(row, problem.label, rows_of(heading))
+            write_section(heading, [_explained(problem), "", *HEADING, *rows])
 
 
-def _explained(problems: list[Problem]) -> str:
-    score = "AUC, higher is better" if problems[0].binary else "Mean deviance, lower is better"
+def _with(row: str, label: str, known: list[str]) -> list[str]:
+    """The rows with that of a target in the place of its last one, else at the end."""
+    places = [
+        n for n, old in enumerate(known) if re.match(rf"\| {re.escape(label)}( \(|\ \|)", old)
+    ]
+    place = places[0] if places else len(known)
+    return [*known[:place], row, *known[place + 1 :]]
+
+
+def _explained(problem: Problem) -> str:
+    score = "AUC, higher is better" if problem.binary else "Mean deviance, lower is better"
     return (
         f"{score}; in brackets predicted over actual. Specs name outcome and features, no settings;"
         " gains are paired, with bootstrap over members; s is the seconds of all fits of a row, on"

@@ -36,6 +36,7 @@ from riskengine.vocabulary import FloatArray, IntArray
 Predict = Callable[[pd.DataFrame], FloatArray]
 _KNOTS = 7
 _LEVELS = 200
+_MANY = 30
 _PENALTIES = np.geomspace(1.0, 1e-6, 7)
 _TREES, _FOREST_ROWS = 100, 100_000
 _LEAVES = (10, 50, 250)
@@ -111,7 +112,7 @@ def fit_forest(problem: Problem, train: pd.DataFrame) -> Predict:
     first, last = train.iloc[inner], train.iloc[held]
     losses = []
     for leaf in _LEAVES:
-        predicted = _grown_forest(problem, first, leaf, 30)(last)
+        predicted = _grown_forest(problem, first, leaf, 15)(last)
         losses.append(_loss(problem, last, predicted))
     return _grown_forest(problem, train, _LEAVES[int(np.argmin(losses))], _TREES)
 
@@ -173,13 +174,17 @@ def _family(spec: ModelSpec, level: float) -> tuple[Any, str, float, float]:
 
 
 def _expansion(spec: ModelSpec, train: pd.DataFrame) -> Any:
-    """Splines with knots at quantiles; numbers of few values as they are; the commonest levels."""
+    """Splines with knots at quantiles, or numbers as they are where there are many or few values.
+
+    Of categories the commonest levels, the others as one.
+    """
+    many = len(spec.features.numeric) > _MANY
     parts: list[tuple[Any, list[str]]] = []
     for name in spec.features.numeric:
         values = train[name].to_numpy(np.float64)
         steps: list[Any] = [SimpleImputer(strategy="median", add_indicator=True)]
         knots = np.unique(np.nanquantile(values, np.linspace(0, 1, _KNOTS)))
-        if len(knots) < 4 or np.isnan(values).any():
+        if many or len(knots) < 4 or np.isnan(values).any():
             steps.append(StandardScaler())
         else:
             steps.append(SplineTransformer(knots=knots[:, None], extrapolation="linear"))
