@@ -26,6 +26,7 @@ from sklearn.preprocessing import (
     SplineTransformer,
     StandardScaler,
 )
+from threadpoolctl import threadpool_limits
 
 from benchmarks.sets.problem import Problem, actual_of, exposure_of
 from riskengine.risk.fit import fit
@@ -76,7 +77,7 @@ def fit_spline_glm(problem: Problem, train: pd.DataFrame) -> Predict:
         max_iter=100,
         gradient_tol=1e-5,
     )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):  # spinning threads cost more than they do
         warnings.simplefilter("ignore", ConvergenceWarning)
         glm.fit(expansion.fit_transform(texts), actual / unit, sample_weight=weight)
     return lambda frame: unit * glm.predict(expansion.transform(_texts(spec, frame)))
