@@ -7,6 +7,8 @@ import numpy as np
 
 from riskengine.risk.blend import mean_loss
 from riskengine.risk.glm import (
+    MOST_COLUMNS,
+    MOST_SEGMENTS,
     PENALTIES,
     Coefficients,
     Penalty,
@@ -22,6 +24,7 @@ from riskengine.risk.trees import Sample
 from riskengine.vocabulary import FloatArray, IntArray
 
 _MOST_ROWS = 150_000
+_MOST_CELLS = 20_000_000
 _TRIED_BY_ALL = 50_000
 """Rows: with more, the penalties are tried by one model of the ensemble."""
 
@@ -40,7 +43,9 @@ def fit_additive(data: Data) -> Additive:
 
     Where there are many rows the first model alone tries the penalties.
     """
-    rows = _thinned(np.flatnonzero(data.task.weight > 0), _MOST_ROWS)
+    width = min(MOST_COLUMNS, MOST_SEGMENTS * len(data.design.names))
+    most = min(_MOST_ROWS, _MOST_CELLS // width)
+    rows = _thinned(np.flatnonzero(data.task.weight > 0), most)
     everything = data.matrix(0, rows)
     if data.hidden is not None:
         everything = np.vstack([everything, data.training(0, rows).matrix])

@@ -8,7 +8,7 @@ from riskengine.risk.task import Task
 SMALL, LARGE = 30_000, 300_000
 """Rows to learn from: up to the first three sizes are tried, up to the second two, then one."""
 _NARROW = 8
-"""Columns: with no more, every tree may read all of them."""
+"""Features that a tree may read at least, where there are as many: so that they can interact."""
 _COMMON: dict[str, object] = {
     "min_data_in_leaf": 20,
     "lambda_l2": 10.0,
@@ -23,21 +23,17 @@ def candidates(task: Task) -> list[dict[str, object]]:
     `lambda_l2` and the like count expected events.
     """
     rows = int((task.weight > 0).sum())
-    rate, leaves = 0.08, [31]
+    rate, sizes = 0.08, [(31, 0.6)]
     if rows <= SMALL:
-        rate, leaves = 0.03, [4, 12, 31]
+        rate, sizes = 0.03, [(4, 0.6), (12, 0.3), (31, 0.3)]
     elif rows <= LARGE:
-        rate, leaves = 0.05, [6, 24]
-    common = {**_COMMON, "feature_fraction": _fraction(len(task.spec.features.names))}
+        rate, sizes = 0.05, [(6, 0.6), (24, 0.6)]
+    narrow = min(1.0, _NARROW / len(task.spec.features.names))
     found: list[dict[str, object]] = []
-    for size in leaves:
-        every = {**common, "learning_rate": rate, "num_leaves": size}
+    for leaves, fraction in sizes:
+        own = {"num_leaves": leaves, "feature_fraction": max(fraction, narrow)}
+        every = {**_COMMON, "learning_rate": rate, **own}
         left = {n: value for n, value in every.items() if n not in task.spec.lightgbm.given}
         if left not in found:
             found.append(left)
     return found
-
-
-def _fraction(width: int) -> float:
-    """The share of columns that a tree may read: all of a few, so that they can interact."""
-    return max(0.6, min(1.0, _NARROW / width))
