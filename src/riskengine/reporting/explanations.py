@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from riskengine.reporting.charts import ACTUAL, EXPECTED, QUIET, render
+from riskengine.reporting.charts import ACTUAL, EXPECTED, QUIET, Chart, render
 from riskengine.risk.explain import Importance, PartialDependence
 from riskengine.vocabulary import AnyArray, FloatArray, Text
 
@@ -20,9 +20,7 @@ _LONGEST = 18
 Say = Callable[[Text], str]
 
 
-def importance_chart(
-    importance: Importance, labels: Mapping[str, Text] | None = None
-) -> dict[str, str]:
+def importance_chart(importance: Importance, labels: Mapping[str, Text] | None = None) -> Chart:
     """Bars of the share of what the model explains, most important feature or family on top.
 
     Beside each bar stands the mean absolute effect on the scale of the link. Of many, the twenty
@@ -61,7 +59,7 @@ def importance_chart(
 
 def partial_dependence_chart(
     found: PartialDependence, labels: Mapping[str, Text] | None = None
-) -> dict[str, str]:
+) -> Chart:
     """The relativity to the average by the values of one feature, exposure as bars behind.
 
     A number is a line, with missing as a point to its right; levels are bars; classes of
@@ -77,7 +75,7 @@ def partial_dependence_chart(
 
 def heat_map(
     found: PartialDependence, labels: Mapping[str, Text] | None = None, which: int = 0
-) -> dict[str, str]:
+) -> Chart:
     """Relativities to the average by two features; of `multiclass`, those of one class."""
     relativities = found.relativities[..., which] if found.classes else found.relativities
     log = np.log(relativities)

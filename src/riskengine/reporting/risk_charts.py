@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from riskengine.profiles.drift import SHIFTED, STABLE
-from riskengine.reporting.charts import ACTUAL, EXPECTED, QUIET, render
+from riskengine.reporting.charts import ACTUAL, EXPECTED, QUIET, Chart, render
 from riskengine.reporting.risk_words import SIDES, level_name
 from riskengine.risk.conformal import DecileCoverage
 from riskengine.risk.diagnostics import Interval, Segment
@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 Say = Callable[[Text], str]
 
 
-def lift_picture(curves: Sequence[Curves]) -> dict[str, str]:
+def lift_picture(curves: Sequence[Curves]) -> Chart:
     """Actual with its interval and expected by decile; A/E above."""
 
     def draw(axes: Any, say: Say, one: Curves) -> None:
@@ -45,7 +45,7 @@ def lift_picture(curves: Sequence[Curves]) -> dict[str, str]:
     return _grid(curves, draw, lambda one: one.of)
 
 
-def double_lift_picture(curves: Sequence[Curves]) -> dict[str, str]:
+def double_lift_picture(curves: Sequence[Curves]) -> Chart:
     """Actual, GLM and model in tenths by how far the model differs from the GLM."""
 
     def draw(axes: Any, say: Say, one: Curves) -> None:
@@ -76,7 +76,7 @@ def double_lift_picture(curves: Sequence[Curves]) -> dict[str, str]:
     return _grid([one for one in curves if one.double_lift], draw, lambda one: one.of)
 
 
-def lorenz_picture(curves: Sequence[Curves]) -> dict[str, str]:
+def lorenz_picture(curves: Sequence[Curves]) -> Chart:
     """Lorenz curves of the actual outcome by each prediction."""
 
     def draw(axes: Any, say: Say, one: Curves) -> None:
@@ -98,7 +98,7 @@ def lorenz_picture(curves: Sequence[Curves]) -> dict[str, str]:
     return _grid(curves, draw, lambda one: one.of)
 
 
-def reliability_picture(curves: Sequence[Curves]) -> dict[str, str]:
+def reliability_picture(curves: Sequence[Curves]) -> Chart:
     """Mean outcome against mean prediction; on the diagonal predictions mean what they say."""
 
     def draw(axes: Any, say: Say, one: Curves) -> None:
@@ -116,7 +116,7 @@ def reliability_picture(curves: Sequence[Curves]) -> dict[str, str]:
     return _grid(curves, draw, lambda one: one.of)
 
 
-def ratios_picture(curves: Sequence[Curves]) -> dict[str, str]:
+def ratios_picture(curves: Sequence[Curves]) -> Chart:
     """Predictive ratios, expected over actual, by decile."""
 
     def draw(axes: Any, say: Say, one: Curves) -> None:
@@ -132,7 +132,7 @@ def ratios_picture(curves: Sequence[Curves]) -> dict[str, str]:
     return _grid(curves, draw, lambda one: one.of)
 
 
-def residuals_picture(curves: Sequence[Curves]) -> dict[str, str]:
+def residuals_picture(curves: Sequence[Curves]) -> Chart:
     """Quantile residuals against the normal law, as the distance from it, with its band."""
     shown = [(one.of, one.residuals) for one in curves if one.residuals is not None]
 
@@ -156,7 +156,7 @@ def residuals_picture(curves: Sequence[Curves]) -> dict[str, str]:
     return _grid(shown, draw, lambda one: one[0])
 
 
-def coverage_picture(rows: Sequence[DecileCoverage], asked: float) -> dict[str, str]:
+def coverage_picture(rows: Sequence[DecileCoverage], asked: float) -> Chart:
     """Share of members whose year lay in its interval, by decile of expected."""
 
     def draw(axes: Any, say: Say, found: Sequence[DecileCoverage]) -> None:
@@ -176,7 +176,7 @@ def coverage_picture(rows: Sequence[DecileCoverage], asked: float) -> dict[str, 
     return _grid([rows], draw, None)
 
 
-def periods_picture(periods: Mapping[str, Sequence[Segment]]) -> dict[str, str]:
+def periods_picture(periods: Mapping[str, Sequence[Segment]]) -> Chart:
     """A/E by period."""
 
     def draw(axes: Any, say: Say, one: tuple[str, Sequence[Segment]]) -> None:
@@ -189,7 +189,7 @@ def periods_picture(periods: Mapping[str, Sequence[Segment]]) -> dict[str, str]:
     return _grid(list(periods.items()), draw, lambda one: one[0])
 
 
-def one_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]) -> dict[str, str]:
+def one_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]) -> Chart:
     """Actual with its interval and expected by the levels of each feature; bars are exposure."""
 
     def draw(axes: Any, say: Say, one: FeatureTable) -> None:
@@ -210,7 +210,7 @@ def one_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]
     return _grid(tables, draw, None, per_row=3)
 
 
-def two_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]) -> dict[str, str]:
+def two_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]) -> Chart:
     """A/E by pairs of levels as heat maps; bold where the interval leaves 1 out."""
 
     def draw(axes: Any, say: Say, one: FeatureTable) -> None:
@@ -244,7 +244,7 @@ def two_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]
     return _grid(tables, draw, None, per_row=2, height=2.6)
 
 
-def drift_picture(drift: Sequence[Drift], title: Callable[[str], Text]) -> dict[str, str]:
+def drift_picture(drift: Sequence[Drift], title: Callable[[str], Text]) -> Chart:
     """PSI of the features that moved most, with the customary limits."""
 
     def draw(axes: Any, say: Say) -> None:
@@ -338,7 +338,7 @@ def _grid(
     name: Callable[[_T], str] | None,
     per_row: int = 2,
     height: float = 2.2,
-) -> dict[str, str]:
+) -> Chart:
     """One panel an item, the legend above all; a single item fills the chart."""
     per_row = min(per_row, len(items))
     lines = -(-len(items) // per_row)
