@@ -10,6 +10,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 import pytest
 
+from riskengine.errors import UnknownNameError
 from riskengine.reporting.risk_words import number
 from riskengine.risk.factor_files import read_factor_tables
 from riskengine.risk.model import RiskModel
@@ -345,7 +346,7 @@ def test_compare_says_which_is_better(run: Run) -> None:
 def test_promote_moves_the_alias_only_where_the_gates_hold(
     run: Run, place: Path, settings: Settings
 ) -> None:
-    from riskengine.registry import connect
+    from riskengine.registry import connect, decisions
 
     client = connect(settings)
 
@@ -374,15 +375,18 @@ def test_promote_moves_the_alias_only_where_the_gates_hold(
     assert champion() == "2"
     version = client.get_model_version("visits", "2")
     assert version.tags["promotion.reason"] == "a trial of the override"
-    kept = client.list_artifacts(version.run_id, "promotion")
-    files = [place / client.download_artifacts(version.run_id, one.path) for one in kept]
-    decisions = [json.loads(file.read_text()) for file in files]
-    assert decisions[-1]["outcome"] == "promoted by force"
-    assert {gate["outcome"] for gate in decisions[-1]["gates"]} == {
-        "passed",
-        "refused",
-        "not asked",
-    }
+    kept = decisions(settings, "visits")
+    assert [(one["version"], one["champion_before"], one["outcome"]) for one in kept] == [
+        (1, None, "promoted"),
+        (2, 1, "refused"),
+        (2, 1, "promoted by force"),
+    ]
+    assert kept[-1]["reason"] == "a trial of the override"
+    gates = kept[-1]["gates"]
+    assert isinstance(gates, list)
+    assert {gate["outcome"] for gate in gates} == {"passed", "refused", "not asked"}
+    with pytest.raises(UnknownNameError, match="no model stays is registered; there are visits"):
+        decisions(settings, "stays")
     done = run("promote", "visits", "@champion")
     assert "is the champion already" in done.out
     done = run("train", "visits.toml", "--data", "other.parquet", "--no-report", "--out", "third")

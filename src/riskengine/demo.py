@@ -19,6 +19,7 @@ from riskengine.profiles.build import build_experience
 from riskengine.profiles.questions import answers_to_columns
 from riskengine.registry import TrainingRun, log_training, register_release
 from riskengine.release import Release
+from riskengine.reporting.charts import plans_chart
 from riskengine.reporting.report import Section, render_report
 from riskengine.reporting.sections import (
     MEAN,
@@ -176,8 +177,8 @@ def _register(
         metrics[f"{name}.actual_over_expected"] = actual_over_expected(actual, expected, weight)
         if name != MEAN:
             metrics[f"{name}.gini"] = gini(actual, expected, weight)
-    comparison, lift = (section.chart or {} for section in sections[:2])
-    charts = {"lorenz": comparison["en"], "lift": lift["en"]}
+    named = zip(("lorenz", "lift"), sections, strict=False)
+    charts = {name: section.chart["en"] for name, section in named if section.chart}
     features = list(trained.model.spec.features.names)
     rows = trained.experience.select(features).slice(0, 5).to_pandas()
     log_training(settings, TrainingRun(trained.model, rows, metrics, charts))
@@ -241,7 +242,7 @@ def _write(
     texts = {
         "quote.json": told.model_dump_json(indent=1),
         "recommendation.json": advised.model_dump_json(indent=1),
-        "plans.svg": (recommendation_section(ranked).chart or {})["en"],
+        "plans.svg": plans_chart([item for item, _ in ranked.items])["en"],
         "report.html": render_report(title, lead, sections),
     }
     for name, text in texts.items():

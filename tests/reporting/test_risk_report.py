@@ -97,6 +97,23 @@ def test_pictures_name_features_and_the_page_holds_all(
     assert f"{diagnosis.about.rows:,} rows" in page
 
 
+def test_a_notebook_shows_a_section_in_one_language(sections: list[Section]) -> None:
+    first = sections[0]
+    assert first.table is not None
+    english, chinese = first.html("en"), first.html("zh")
+    assert first._repr_html_() == english
+    assert english.count("<tr>") == chinese.count("<tr>") == 1 + len(first.table.rows)
+    assert ">mean deviance, low is good</td>" in english
+    assert ">平均偏差（低为好）</td>" in chinese
+    assert not re.search("[一-鿿]", english)
+    drawn = next(s for s in sections if s.chart is not None)
+    assert drawn.chart is not None
+    assert drawn.chart["zh"] in drawn.html("zh")
+    assert drawn.chart._repr_html_() == drawn.chart["en"]
+    with pytest.raises(KeyError):
+        drawn.chart["fr"]
+
+
 def test_words_of_a_verdict() -> None:
     assert told(Interval(1.0, float("nan"), 2.0)) == "1.000 (–, 2.000)"
     assert number(-1e-9) == "0.000"

@@ -18,7 +18,7 @@ from riskengine.registry import (
     registered,
     under_alias,
 )
-from riskengine.risk.comparison import compare, held_out_rows, labelled_rows
+from riskengine.risk.comparison import held_out_rows, labelled_rows, paired_difference
 from riskengine.risk.findings import read_findings
 from riskengine.risk.gates import Bounds, Champion, Decision, decide
 from riskengine.risk.kept import load_kept
@@ -95,12 +95,12 @@ def _beside(
         if data is not None:
             raise
         return Champion(name, None, str(error))
-    return Champion(name, compare(rows).difference)
+    return Champion(name, paired_difference(rows))
 
 
 def _keep(settings: Settings, request: Request, made: Promotion) -> None:
     assert made.decision is not None
-    at = request.at.isoformat(timespec="seconds")
+    at = request.at.isoformat(timespec="milliseconds")
     gates = made.decision.as_records()
     record: dict[str, object] = {
         "at": at,

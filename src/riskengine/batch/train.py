@@ -6,7 +6,7 @@ What a spec reads of a file, and where a model is kept, is said here once for al
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,27 +95,46 @@ def train(job: TrainJob, say: Say) -> TrainedModel:
     model = fit(spec, table, say)
     say("diagnosing held-out predictions")
     diagnosis = diagnose(model, table, groups=job.fairness_by)
+    made = trained_model(model, table, diagnosis, job.report, say)
+    return replace(
+        made,
+        beside={SPEC_FILE: job.spec.read_text(encoding="utf-8"), **made.beside},
+        data_digest=file_digest(job.data),
+    )
+
+
+def trained_model(
+    model: RiskModel,
+    table: arrow.Table,
+    diagnosis: Diagnosis,
+    report: bool = True,
+    say: Say = lambda _: None,
+) -> TrainedModel:
+    """What a notebook has fitted and diagnosed, with all that the registry and the gates ask.
+
+    `table` is the training table, on which monotone promises are tried; without `report` nothing
+    is drawn. `as_run` of the result is what `log_training` takes.
+    """
     say("trying the monotone promises")
     findings = findings_of(model, table, diagnosis)
-    report, charts = "", dict[str, str]()
-    if job.report:
+    page, charts = "", dict[str, str]()
+    if report:
         say("explaining the model")
         known = diagnosis.breakdown.importance if diagnosis.breakdown else None
         explained = explain_model(model, table, _IN_REPORT, known)
         say("drawing the report")
-        report, charts = _draw(spec, diagnosis, explained)
+        page, charts = _draw(model.spec, diagnosis, explained)
     return TrainedModel(
         model=model,
         diagnosis=diagnosis,
         example=example_rows(model, table),
         beside={
-            SPEC_FILE: job.spec.read_text(encoding="utf-8"),
             FINDINGS_FILE: to_json(findings),
             METRICS_FILE: json.dumps(diagnosis.metrics(), indent=1) + "\n",
         },
-        report=report,
+        report=page,
         charts=charts,
-        data_digest=file_digest(job.data),
+        data_digest="",
     )
 
 

@@ -12,6 +12,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 from riskengine.registry.connection import connect
 from riskengine.registry.models import (
     Registered,
+    decisions,
     fetch_model,
     keep_decision,
     move_alias,
@@ -25,6 +26,7 @@ __all__ = [
     "Registered",
     "TrainingRun",
     "connect",
+    "decisions",
     "fetch_model",
     "keep_decision",
     "load_registered",

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import mlflow
@@ -15,6 +16,7 @@ from riskengine.registry.connection import connect
 from riskengine.registry.runs import FOLDER
 from riskengine.settings import Settings
 
+_DECISIONS = "promotion"
 _FAILURES = (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError)
 
 
@@ -116,7 +118,31 @@ def keep_decision(
         client.set_model_version_tag(model.name, str(model.version), name, value)
     text = json.dumps(decision, indent=1, ensure_ascii=False) + "\n"
     stamp = re.sub(r"\W", "", str(decision["at"]))
-    client.log_text(model.run_id, text, f"promotion/version_{model.version}_{stamp}.json")
+    client.log_text(model.run_id, text, f"{_DECISIONS}/version_{model.version}_{stamp}.json")
+
+
+def decisions(settings: Settings, name: str) -> list[dict[str, object]]:
+    """Every decision that was kept on any version of a model, the earliest first.
+
+    Each is as it was given to `keep_decision`. Raises `UnknownNameError` for a name that is not
+    registered, `ReleaseError` when a decision cannot be read.
+    """
+    client = connect(settings)
+    runs = {version.run_id for version in client.search_model_versions(f"name='{name}'")}
+    if not runs:
+        names = ", ".join(sorted(model.name for model in client.search_registered_models()))
+        message = f"no model {name} is registered; there {f'are {names}' if names else 'is none'}"
+        raise UnknownNameError(message)
+    found: list[dict[str, object]] = []
+    try:
+        for run in runs:
+            for file in client.list_artifacts(run, _DECISIONS):
+                uri = f"runs:/{run}/{file.path}"
+                found.append(json.loads(mlflow.artifacts.load_text(uri)))
+    except (*_FAILURES, json.JSONDecodeError) as error:
+        message = f"decisions on {name} cannot be read from {settings.tracking_uri}: {error}"
+        raise ReleaseError(message) from error
+    return sorted(found, key=lambda one: datetime.fromisoformat(str(one["at"])))
 
 
 def _of_run(settings: Settings, uri: str) -> str:

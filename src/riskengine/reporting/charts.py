@@ -1,12 +1,13 @@
 """Charts as SVG text, in either language; the numbers come from `riskengine.risk.diagnostics`.
 
-Fonts stay text, so that a browser draws Chinese with its own; equal input gives equal bytes.
+Fonts stay text, so that a browser draws Chinese with its own; equal input gives equal bytes. What
+is drawn is drawn when it is asked for: a notebook needs one language, a report both.
 """
 
 import hashlib
 import io
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -34,12 +35,44 @@ _STYLE = {
 }
 Say = Callable[[Text], str]
 Drawing = Callable[[Any, Say], None]
+LANGUAGES = ("en", "zh")
 _T = TypeVar("_T")
 _WIDEST_DRIFT = 1.0
 """PSI at which a bar stops; the number beside it goes on."""
 
 
-def lift_chart(actual: FloatArray, expected: FloatArray, exposure: FloatArray) -> dict[str, str]:
+class Chart(Mapping[str, str]):
+    """A drawing of `width` x `height` inches as an SVG element by language, `en` and `zh`.
+
+    A notebook shows the English one.
+
+    >>> chart = render(lambda axes, say: axes.set_title(say(Text(zh="费用", en="cost"))))
+    >>> list(chart), ">cost<" in chart["en"], ">费用<" in chart["zh"]
+    (['en', 'zh'], True, True)
+    """
+
+    def __init__(self, draw: Drawing, width: float, height: float) -> None:
+        self._draw, self._size = draw, (width, height)
+        self._drawn: dict[str, str] = {}
+
+    def __getitem__(self, language: str) -> str:
+        if language not in LANGUAGES:
+            raise KeyError(language)
+        if language not in self._drawn:
+            self._drawn[language] = _svg(self._draw, language, *self._size)
+        return self._drawn[language]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(LANGUAGES)
+
+    def __len__(self) -> int:
+        return len(LANGUAGES)
+
+    def _repr_html_(self) -> str:
+        return self["en"]
+
+
+def lift_chart(actual: FloatArray, expected: FloatArray, exposure: FloatArray) -> Chart:
     """Mean actual and expected by decile of expected, with A/E above each pair."""
     rows = lift_table(actual, expected, exposure)
 
@@ -80,7 +113,7 @@ def lift_chart(actual: FloatArray, expected: FloatArray, exposure: FloatArray) -
 
 def lorenz_chart(
     actual: FloatArray, expected: Mapping[str, FloatArray], exposure: FloatArray
-) -> dict[str, str]:
+) -> Chart:
     """Lorenz curves of actual cost, ordered by each named prediction, with Gini indices."""
 
     def draw(axes: Any, say: Say) -> None:
@@ -112,7 +145,7 @@ def lorenz_chart(
     return render(draw)
 
 
-def dislocation_chart(change: FloatArray) -> dict[str, str]:
+def dislocation_chart(change: FloatArray) -> Chart:
     """Histogram of premium changes (n,), as shares of the expiring premium."""
     edges = np.concatenate([np.arange(-0.8, 1.01, 0.1), [np.inf]])
 
@@ -137,7 +170,7 @@ def dislocation_chart(change: FloatArray) -> dict[str, str]:
     return render(draw)
 
 
-def waterfall_chart(chain: PremiumChain, names: Mapping[str, Text], row: int = 0) -> dict[str, str]:
+def waterfall_chart(chain: PremiumChain, names: Mapping[str, Text], row: int = 0) -> Chart:
     """The premium of one member from pure premium to offered premium, step by step."""
     shown = [s for s in chain.steps if s.operation is not Operation.ROUND]
 
@@ -162,7 +195,7 @@ def waterfall_chart(chain: PremiumChain, names: Mapping[str, Text], row: int = 0
     return render(draw, width=9.0)
 
 
-def plans_chart(items: Sequence[Worth]) -> dict[str, str]:
+def plans_chart(items: Sequence[Worth]) -> Chart:
     """For each ranked plan: what it costs the member a year, expected and in a bad year."""
     return render(lambda axes, say: _draw_plans(axes, say, items), width=9.0)
 
@@ -202,7 +235,7 @@ def _label(axes: Any, text: str, x: float, y: float) -> None:
     axes.annotate(text, (x, y), ha="center", xytext=(0, 3), textcoords="offset points", fontsize=9)
 
 
-def relativity_chart(labels: Sequence[Text], relativities: Sequence[float]) -> dict[str, str]:
+def relativity_chart(labels: Sequence[Text], relativities: Sequence[float]) -> Chart:
     """One member's relativities, largest effect on top, on a log axis."""
     order = np.argsort(np.abs(np.log(relativities)))
 
@@ -232,7 +265,7 @@ def relativity_chart(labels: Sequence[Text], relativities: Sequence[float]) -> d
     return render(draw, height=4.6)
 
 
-def drift_chart(names: Sequence[Text], indices: Sequence[float]) -> dict[str, str]:
+def drift_chart(names: Sequence[Text], indices: Sequence[float]) -> Chart:
     """Population stability indices of features, in their order, with the customary limits."""
     shown = np.minimum(np.nan_to_num(np.asarray(indices, dtype=np.float64)), _WIDEST_DRIFT)
 
@@ -267,7 +300,7 @@ def panels(
     name: Callable[[_T], str] | None,
     per_row: int = 2,
     height: float = 2.2,
-) -> dict[str, str]:
+) -> Chart:
     """One panel an item, the legend above all; a single item fills the chart."""
     per_row = min(per_row, len(items))
     lines = -(-len(items) // per_row)
@@ -300,9 +333,9 @@ def panels(
     )
 
 
-def render(draw: Drawing, width: float = 7.2, height: float = 3.6) -> dict[str, str]:
+def render(draw: Drawing, width: float = 7.2, height: float = 3.6) -> Chart:
     """The drawing as an SVG element, by language."""
-    return {language: _svg(draw, language, width, height) for language in ("en", "zh")}
+    return Chart(draw, width, height)
 
 
 def _svg(draw: Drawing, language: str, width: float, height: float) -> str:

@@ -13,6 +13,7 @@ from riskengine.reporting.charts import (
     ACTUAL,
     EXPECTED,
     GLM_COLOUR,
+    Chart,
     Say,
     exposure_behind,
     panels,
@@ -28,9 +29,7 @@ _COLORS = (EXPECTED, ACTUAL, GLM_COLOUR, "#7c3aed", "#0e7490", "#a16207")
 _LONGEST = 18
 
 
-def importance_chart(
-    importance: Importance, labels: Mapping[str, Text] | None = None
-) -> dict[str, str]:
+def importance_chart(importance: Importance, labels: Mapping[str, Text] | None = None) -> Chart:
     """Bars of the share of what the model explains, most important feature or family on top.
 
     Beside each bar stands the mean absolute effect on the scale of the link. Of many, the twenty
@@ -69,7 +68,7 @@ def importance_chart(
 
 def partial_dependence_chart(
     found: PartialDependence, labels: Mapping[str, Text] | None = None
-) -> dict[str, str]:
+) -> Chart:
     """The relativity to the average by the values of one feature, exposure as bars behind.
 
     A number is a line, with missing as a point to its right; levels are points; classes of
@@ -82,7 +81,7 @@ def partial_dependence_chart(
 
 def partial_dependence_panels(
     found: Sequence[PartialDependence], labels: Mapping[str, Text] | None = None
-) -> dict[str, str]:
+) -> Chart:
     """The same for several single features, a panel each."""
     many = len(found) > 1
 
@@ -103,7 +102,7 @@ def partial_dependence_panels(
 
 def heat_map(
     found: PartialDependence, labels: Mapping[str, Text] | None = None, which: int = 0
-) -> dict[str, str]:
+) -> Chart:
     """Relativities to the average by two features; of `multiclass`, those of one class."""
     relativities = found.relativities[..., which] if found.classes else found.relativities
     log = np.log(relativities)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jinja2
 
+from riskengine.reporting.charts import Chart
 from riskengine.vocabulary import Text
 
 STEP_NAMES = {
@@ -28,22 +29,41 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the report: words, then an optional table, then an optional chart by language."""
+    """One part of the report: words, then an optional table, then an optional chart by language.
+
+    A notebook shows it in English; `html` gives it in either language.
+    """
 
     title: Text
     words: Text
     table: Table | None = None
-    chart: dict[str, str] | None = None
+    chart: Chart | None = None
+
+    def html(self, language: str) -> str:
+        """The section as a piece of HTML in one language, `en` or `zh`.
+
+        >>> told = Section(Text(zh="水平", en="Level"), Text(zh="A/E为1。", en="A/E is 1."))
+        >>> told.html("en")
+        '<h4>Level</h4>\\n<p>A/E is 1.</p>\\n'
+        """
+        template = _environment().get_template("section.html.jinja")
+        return template.render(section=self, language=language)
+
+    def _repr_html_(self) -> str:
+        return self.html("en")
 
 
 def render_report(title: Text, lead: Text, sections: list[Section]) -> str:
     """The report as one self-contained HTML page with a language switch that needs no script."""
-    environment = jinja2.Environment(
+    template = _environment().get_template("report.html.jinja")
+    return template.render(title=title, lead=lead, sections=sections)
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.get_template("report.html.jinja")
-    return template.render(title=title, lead=lead, sections=sections)

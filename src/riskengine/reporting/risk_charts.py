@@ -13,6 +13,7 @@ from riskengine.reporting.charts import (
     EXPECTED,
     GLM_COLOUR,
     QUIET,
+    Chart,
     Say,
     exposure_behind,
     panels,
@@ -31,7 +32,7 @@ DECILE = Text(zh="预期的十分位（低到高）", en="decile of expected, lo
 PER_EXPOSURE = Text(zh="每单位风险暴露", en="per unit of exposure")
 
 
-def lift_picture(curves: Sequence[Curves]) -> dict[str, str]:
+def lift_picture(curves: Sequence[Curves]) -> Chart:
     """Actual with its interval and expected by decile; A/E above."""
 
     def draw(axes: Any, say: Say, one: Curves) -> None:
@@ -48,7 +49,7 @@ def lift_picture(curves: Sequence[Curves]) -> dict[str, str]:
     return panels(curves, draw, lambda one: one.of)
 
 
-def double_lift_picture(curves: Sequence[Curves]) -> dict[str, str]:
+def double_lift_picture(curves: Sequence[Curves]) -> Chart:
     """Actual, GLM and model in tenths by how far the model differs from the GLM."""
 
     def draw(axes: Any, say: Say, one: Curves) -> None:
@@ -79,7 +80,7 @@ def double_lift_picture(curves: Sequence[Curves]) -> dict[str, str]:
     return panels([one for one in curves if one.double_lift], draw, lambda one: one.of)
 
 
-def lorenz_picture(curves: Sequence[Curves]) -> dict[str, str]:
+def lorenz_picture(curves: Sequence[Curves]) -> Chart:
     """Lorenz curves of the actual outcome by each prediction."""
 
     def draw(axes: Any, say: Say, one: Curves) -> None:
@@ -101,7 +102,7 @@ def lorenz_picture(curves: Sequence[Curves]) -> dict[str, str]:
     return panels(curves, draw, lambda one: one.of)
 
 
-def reliability_picture(curves: Sequence[Curves]) -> dict[str, str]:
+def reliability_picture(curves: Sequence[Curves]) -> Chart:
     """Mean outcome against mean prediction; on the diagonal predictions mean what they say."""
 
     def draw(axes: Any, say: Say, one: Curves) -> None:
@@ -119,7 +120,7 @@ def reliability_picture(curves: Sequence[Curves]) -> dict[str, str]:
     return panels(curves, draw, lambda one: one.of)
 
 
-def ratios_picture(curves: Sequence[Curves]) -> dict[str, str]:
+def ratios_picture(curves: Sequence[Curves]) -> Chart:
     """Predictive ratios, expected over actual, by decile."""
 
     def draw(axes: Any, say: Say, one: Curves) -> None:
@@ -135,7 +136,7 @@ def ratios_picture(curves: Sequence[Curves]) -> dict[str, str]:
     return panels(curves, draw, lambda one: one.of)
 
 
-def residuals_picture(curves: Sequence[Curves]) -> dict[str, str]:
+def residuals_picture(curves: Sequence[Curves]) -> Chart:
     """Quantile residuals against the normal law, as the distance from it, with its band."""
     shown = [(one.of, one.residuals) for one in curves if one.residuals is not None]
 
@@ -159,7 +160,7 @@ def residuals_picture(curves: Sequence[Curves]) -> dict[str, str]:
     return panels(shown, draw, lambda one: one[0])
 
 
-def coverage_picture(rows: Sequence[DecileCoverage], asked: float) -> dict[str, str]:
+def coverage_picture(rows: Sequence[DecileCoverage], asked: float) -> Chart:
     """Share of members whose year lay in its interval, by decile of expected."""
 
     def draw(axes: Any, say: Say, found: Sequence[DecileCoverage]) -> None:
@@ -179,7 +180,7 @@ def coverage_picture(rows: Sequence[DecileCoverage], asked: float) -> dict[str, 
     return panels([rows], draw, None)
 
 
-def periods_picture(periods: Mapping[str, Sequence[Segment]]) -> dict[str, str]:
+def periods_picture(periods: Mapping[str, Sequence[Segment]]) -> Chart:
     """A/E by period."""
 
     def draw(axes: Any, say: Say, one: tuple[str, Sequence[Segment]]) -> None:
@@ -192,7 +193,7 @@ def periods_picture(periods: Mapping[str, Sequence[Segment]]) -> dict[str, str]:
     return panels(list(periods.items()), draw, lambda one: one[0])
 
 
-def one_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]) -> dict[str, str]:
+def one_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]) -> Chart:
     """Actual with its interval and expected by the levels of each feature; bars are exposure."""
 
     def draw(axes: Any, say: Say, one: FeatureTable) -> None:
@@ -206,7 +207,7 @@ def one_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]
     return panels(tables, draw, None, per_row=3)
 
 
-def two_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]) -> dict[str, str]:
+def two_way_picture(tables: Sequence[FeatureTable], title: Callable[[str], Text]) -> Chart:
     """A/E by pairs of levels as heat maps; bold where the interval leaves 1 out."""
 
     def draw(axes: Any, say: Say, one: FeatureTable) -> None:

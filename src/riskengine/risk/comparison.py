@@ -18,6 +18,7 @@ from riskengine.risk.diagnostics import (
     double_lift,
     draw_members,
 )
+from riskengine.risk.diagnostics.bootstrap import DRAWS, MemberDraws
 from riskengine.risk.diagnostics.headline import SEED, Measures, headline
 from riskengine.risk.diagnostics.judged import Judged
 from riskengine.risk.evidence import evidence_of, loss_of
@@ -115,21 +116,34 @@ def labelled_rows(first: RiskModel, second: RiskModel, frame: Frame) -> Judged:
     return replace(one.judged, predictions=predictions)
 
 
-def compare(rows: Judged) -> Comparison:
+def compare(rows: Judged, draws: int = DRAWS) -> Comparison:
     """Compare two predictions of the same rows, with one set of draws of members for all."""
-    draws = draw_members(rows.member, np.random.default_rng(SEED))
+    drawn = _draw(rows, draws)
     first, second = rows.predictions[FIRST], rows.predictions[SECOND]
-    measures = headline(rows, draws)
-    pair = (first, second)
+    measures = headline(rows, drawn)
     return Comparison(
         loss=rows.loss,
         rows=len(rows.actual),
         members=len(np.unique(rows.member)),
         first=measures[FIRST],
         second=measures[SECOND],
-        difference=deviance_difference(rows.actual, pair, rows.weight, rows.loss, draws),
+        difference=_difference(rows, drawn),
         lift=_bands(rows, first, second),
     )
+
+
+def paired_difference(rows: Judged) -> Interval:
+    """`Comparison.difference` alone, which is quick."""
+    return _difference(rows, _draw(rows, DRAWS))
+
+
+def _draw(rows: Judged, draws: int) -> MemberDraws:
+    return draw_members(rows.member, np.random.default_rng(SEED), draws)
+
+
+def _difference(rows: Judged, draws: MemberDraws) -> Interval:
+    pair = rows.predictions[FIRST], rows.predictions[SECOND]
+    return deviance_difference(rows.actual, pair, rows.weight, rows.loss, draws)
 
 
 def _bands(rows: Judged, first: FloatArray, second: FloatArray) -> tuple[DoubleLiftBand, ...]:
