@@ -384,7 +384,7 @@ def test_a_sample_of_years_stands_for_all(simulated: tuple[Years, HospitalStays]
     assert len(some.weight) <= 4000 < len(every.weight)
     for benefit in (SILVER, DESIGNS["limit"]):
         both = [value_of(benefit, model, 1.0, 1.0) for model in (every, some)]
-        np.testing.assert_allclose(both[0], both[1], atol=0.004)
+        np.testing.assert_allclose(both[0], both[1], atol=0.01)
 
 
 def test_what_cannot_be_priced_is_refused_and_says_why(
