@@ -38,13 +38,18 @@ FREE = "products/free_care.yaml"
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        (FREE, "coinsurance: 0.0", "coinsurance: 1.5", ":15: benefits.medical.coinsurance=1.5: "),
+        (
+            FREE,
+            "coinsurance: 0.0",
+            "coinsurance: 1.5",
+            ":15: benefits.medical.medical_expense.coinsurance=1.5: ",
+        ),
         (FREE, "deductible: 0.0", "deductible: 9.0", "below the deductible 9: raise the one"),
         (
             FREE,
             "deductible: 0.0",
             "deductibles: 0.0",
-            ":15: benefits.medical.deductibles=0.0: there is no such field: is it deductible?",
+            ":15: benefits.medical.medical_expense.deductibles is not known here: mend its name",
         ),
         (FREE, "product: free_care", "product: other", ":1: product='other': product and file"),
         (FREE, "medical_expense", "medical", ":15: benefits.medical: "),
@@ -59,13 +64,13 @@ FREE = "products/free_care.yaml"
             FREE,
             "{minimum: 0, maximum: 65}",
             "{minimum: 70, maximum: 65}",
-            ":13: entry_age: min",
+            ":13: entry_age",
         ),
         (
             FREE,
             "entry_age:",
             "entry_age: {minimum: 1, maximum: 2}\nentry_age:",
-            ":14: entry_age stands",
+            ":14: entry_age is there twice",
         ),
         ("market.yaml", "free_care, ", "free_car, ", "leaves out free_care"),
         ("market.yaml", "products: [", "products: [gold, ", "cannot read"),
@@ -96,7 +101,9 @@ def test_a_number_that_is_not_there_raises() -> None:
         loadings_on(book, date(2020, 12, 31))
     with pytest.raises(UnknownNameError, match="unknown plan 'gold'; there are free_care"):
         read_catalogue(shipped("study")).plan("gold")
-    with pytest.raises(SpecError, match="no catalogue for market 'mars'; there are study"):
+    with pytest.raises(
+        SpecError, match="no catalogue for market 'mars'; there are cn, study, us_aca"
+    ):
         shipped("mars")
 
 

@@ -7,6 +7,7 @@ Left out: how a payment is priced (`riskengine.pricing.benefit`).
 """
 
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
@@ -189,7 +190,7 @@ class LumpSum(Frozen):
         if len(set(names)) < len(names):
             message = f"stages {', '.join(names)} name one twice: keep one of them"
             raise ValueError(message)
-        for milder, graver in zip(self.stages, self.stages[1:], strict=False):
+        for milder, graver in pairwise(self.stages):
             if graver.share < milder.share:
                 message = (
                     f"stage {graver.stage} pays {graver.share:g} of the sum insured, less than the"

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from riskengine.errors import SpecError
-from riskengine.products.marked import Keys, Marked, Model, read_marked, validated
+from riskengine.products.marked_yaml import Marked, Model, Place, read_marked, validated
 from riskengine.products.product import Catalogue, LaxCurrency, Plan
 from riskengine.products.rate_book import RateBook
 from riskengine.vocabulary import Frozen
@@ -25,7 +25,7 @@ from riskengine.vocabulary import Frozen
 _TEXTS = ("name", "summary", "exclusions", "how_to_claim")
 _TERM = re.compile(r"\{([^}]*)\}")
 _SHARES = ("coinsurance", "share")
-_NAMES: dict[str, Keys] = {"plan": ("plan",), "name_zh": ("name", "zh"), "name_en": ("name", "en")}
+_NAMES: dict[str, Place] = {"plan": ("plan",), "name_zh": ("name", "zh"), "name_en": ("name", "en")}
 
 
 class _Market(Frozen):
@@ -82,19 +82,12 @@ def read_product(path: Path) -> list[Plan]:
     content = marked.content
     if not isinstance(content, dict) or content.get("product") != path.stem:
         told = content.get("product") if isinstance(content, dict) else content
-        message = (
-            f"{marked.places.get(('product',), path)}: product={told!r}: product and file must"
-            f" agree: write product: {path.stem}, or rename the file"
-        )
-        raise SpecError(message)
+        fault = f"={told!r}: product and file must agree: write {path.stem}, or rename the file"
+        raise marked.fault(("product",), fault)
     variants = path.with_suffix(".csv")
     if not variants.is_file():
-        alone = Marked({"plan": path.stem, **content}, marked.places)
-        return [_with_terms(validated(alone, Plan), marked.places)]
-    return [
-        _with_terms(validated(variant, Plan), variant.places)
-        for variant in _variants(marked, variants)
-    ]
+        return [_with_terms(marked.with_content({"plan": path.stem, **content}, {}))]
+    return [_with_terms(variant) for variant in _variants(marked, variants)]
 
 
 def _variants(base: Marked, path: Path) -> Iterator[Marked]:
@@ -118,11 +111,10 @@ def _variants(base: Marked, path: Path) -> Iterator[Marked]:
                     " one for each"
                 )
                 raise SpecError(message)
-            content, places = copy.deepcopy(base.content), dict(base.places)
+            content = copy.deepcopy(base.content)
             for keys, name, cell in zip(at, columns, row, strict=True):
                 _put(content, keys, _value(cell, name, line))
-                places[keys] = line
-            yield Marked(content, places)
+            yield base.with_content(content, dict.fromkeys(at, (path, rows.line_num)))
         if row is None:
             message = f"{path}:1: there is no plan: write a row for each, or remove the file"
             raise SpecError(message)
@@ -139,7 +131,7 @@ def _value(cell: str, name: str, line: str) -> str | float | bool | None:
     return value
 
 
-def _put(content: Any, keys: Keys, value: object) -> None:
+def _put(content: Any, keys: Place, value: object) -> None:
     """Set the value under `keys`; a step that is not there is left to the check of the whole."""
     *parents, last = keys
     for key in parents:
@@ -149,29 +141,29 @@ def _put(content: Any, keys: Keys, value: object) -> None:
     content[last] = value
 
 
-def _with_terms(plan: Plan, places: dict[Keys, str]) -> Plan:
-    """The plan with the terms that its texts name in braces."""
+def _with_terms(marked: Marked) -> Plan:
+    """The plan, with its own numbers for the terms that its texts name in braces."""
+    plan = validated(marked, Plan)
     dumped = plan.model_dump()
     for field in _TEXTS:
         for language, text in dumped[field].items():
-            place = places.get((field, language)) or places[()]
             for term in _TERM.findall(text):
-                text = text.replace(f"{{{term}}}", _written(plan, term, place))
+                written = _written(plan, term)
+                if written is None:
+                    fault = f": plan {plan.plan} has no number {{{term}}}: correct the term"
+                    raise marked.fault((field, language), fault)
+                text = text.replace(f"{{{term}}}", written)
             dumped[field][language] = text
     return Plan.model_validate(dumped)
 
 
-def _written(plan: Plan, term: str, place: str) -> str:
+def _written(plan: Plan, term: str) -> str | None:
     benefit, *keys = term.split(".")
     value: Any = plan.benefits[benefit].model_dump() if benefit in plan.benefits else None
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        message = (
-            f"{place}: plan {plan.plan}: the text names {{{term}}}, which is no number of its"
-            " benefits: correct the term, or give it a value"
-        )
-        raise SpecError(message)
+        return None
     return f"{value:.0%}" if keys[-1] in _SHARES else f"{value:,.10g}"
 
 
