@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check format serve bench bench-profiles golden notebooks lock clean
+.PHONY: help demo test check format serve bench bench-pricing bench-profiles golden notebooks lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ BENCH_DATA ?= /tmp/riskengine-bench
 FEAST_PYTHON ?=
 bench-profiles: $(READY) ## measure profiles of 1,000,000 members; an hour, and 10 GB in BENCH_DATA
 	$(BIN)/python -m benchmarks.profiles --data $(BENCH_DATA) $(if $(FEAST_PYTHON),--feast-python $(FEAST_PYTHON))
+
+bench-pricing: $(READY) ## measure what benefits are priced at, and the kernel, into benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.pricing
 
 golden: $(READY) ## rewrite the golden quotes
 	$(BIN)/python -m tests.golden.rewrite

@@ -18,6 +18,8 @@ from riskengine.training import complete_experience
 from riskengine.vocabulary import FloatArray, IntArray, Service
 
 LENGTH = 365
+REPEATED_SPEND = 600.0
+"""Expected spend up to which members are drawn more than once."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,15 @@ def _column(frame: pd.DataFrame, service: Service) -> FloatArray:
     return np.asarray(frame[service.value].fillna(0.0))
 
 
-def simulated_years(blocks: Sequence[int], seed: int = 1) -> tuple[Years, HospitalStays]:
-    """One year of care of 10,000 synthetic members a block, under free care, with true means."""
-    parts = [_block(seed, number) for number in blocks]
+def simulated_years(
+    blocks: Sequence[int], seed: int = 1, most_repeats: int = 1
+) -> tuple[Years, HospitalStays]:
+    """One year of care of 10,000 synthetic members a block, under free care, with true means.
+
+    Members of low risk are drawn up to `most_repeats` times, each time with so much less exposure:
+    rare bills need many years to be seen.
+    """
+    parts = [_block(seed, number, most_repeats) for number in blocks]
     years = Years(
         *(
             {s: np.concatenate([getattr(p[0], name)[s] for p in parts]) for s in SERVICES}
@@ -101,29 +109,26 @@ def simulated_years(blocks: Sequence[int], seed: int = 1) -> tuple[Years, Hospit
     return years, stays
 
 
-def _block(seed: int, number: int) -> tuple[Years, HospitalStays]:
+def _block(seed: int, number: int, most_repeats: int) -> tuple[Years, HospitalStays]:
     rng = np.random.default_rng([seed, number])
     people = draw_people(rng, number)
-    n = people.size
-    first = people.joined
-    rates = expected_lines(people, first + LENGTH / 2)
-    everyone = np.arange(n)
-    lines = draw_lines(rng, people, rates, (everyone, first, first + LENGTH - 1))
+    rates = expected_lines(people, people.joined + LENGTH / 2)
+    repeats = np.clip(REPEATED_SPEND / (rates @ MEAN), 1, most_repeats).astype(np.int64)
+    of_person = np.repeat(np.arange(people.size), repeats)
+    rates, n = rates[of_person], len(of_person)
+    first = people.joined[of_person]
+    lines = draw_lines(rng, people, rates, (of_person, first, first + LENGTH - 1))
     kept = Lines(**{name: column[lines.reverses < 0] for name, column in vars(lines).items()})
-    place = kept.person * len(SERVICES) + kept.service
-    shape = (n, len(SERVICES))
+    place, shape = kept.policy * len(SERVICES) + kept.service, (n, len(SERVICES))
     amount = np.bincount(place, kept.amount, n * len(SERVICES)).reshape(shape)
     visit = np.bincount(place, np.nan_to_num(kept.visits), n * len(SERVICES)).reshape(shape)
     stay = ~np.isnan(kept.hospital_days)
-    inpatient = SERVICES.index(Service.INPATIENT)
-    days_a_stay = kept.hospital_days[stay].mean()
     years = Years(
-        {service: amount[:, place] for place, service in enumerate(SERVICES)},
-        {service: visit[:, place] for place, service in enumerate(SERVICES)},
+        {service: amount[:, column] for column, service in enumerate(SERVICES)},
+        {service: visit[:, column] for column, service in enumerate(SERVICES)},
         rates @ MEAN,
-        np.ones(n),
+        1 / repeats[of_person],
         np.full(n, number),
     )
-    return years, HospitalStays(
-        kept.person[stay], kept.hospital_days[stay], rates[:, inpatient] * days_a_stay
-    )
+    days = rates[:, SERVICES.index(Service.INPATIENT)] * kept.hospital_days[stay].mean()
+    return years, HospitalStays(kept.policy[stay], kept.hospital_days[stay], days)

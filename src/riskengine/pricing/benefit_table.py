@@ -1,21 +1,25 @@
 """Every benefit of a catalogue as one curve over the mean of its peril, and members priced on it.
 
-A benefit is adjudicated on the years of each risk band once, when the table is made, on a grid of
-means; pricing a member is then one interpolation a benefit. What is tabulated is the expected
-payment for each unit of the mean: a share of cost, an amount a day, an amount an event.
+A benefit is adjudicated on the years of each risk band once, when the table is made, at knots of
+the mean; between them the expected payment is linear, so pricing a member is one interpolation.
 
-    E[paid | mean] = mean * sum over bands of weight(band, mean) * E[paid(mean * R) | band] / mean
+    E[paid | mean] = sum over bands of weight(band, mean) * E[paid(mean * R) | band]
 
-All plans of a peril share years, weights and knots, none of them negative. So a plan that pays at
-least as much of every year has at least the expected payment, for every member. Reference: Klugman,
-Panjer and Willmot, "Loss Models", coverage modifications; in place of their integral over a fitted
-distribution stands the sum over observed years.
+Where the shapes of neighbouring bands would let the payment fall as the mean rises, isotonic
+regression levels it: its projection never falls, and keeps the order of any two curves (Barlow,
+Bartholomew, Bremner and Brunk 1972, the max-min formula). All plans of a peril share
+years, weights and knots, none of them negative. So, by construction and for every member, a plan
+that pays at least as much of every year has at least the expected payment, and a higher risk at
+least that of a lower one.
+Reference: Klugman, Panjer and Willmot, "Loss Models", coverage modifications; in place of their
+integral over a fitted distribution stands the sum over observed years.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 from scipy.special import gammainc
 
 from riskengine.errors import SpecError, UnknownNameError
@@ -42,11 +46,11 @@ _DAYS_A_YEAR = 365
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One benefit of one plan: `values` (knots,) are payments for each unit of its peril's mean."""
+    """One benefit of one plan: its expected `payments` at the knots of its peril, (knots,)."""
 
     benefit: str
     peril: Peril
-    values: FloatArray
+    payments: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,34 +88,26 @@ class BenefitTable:
             for peril, grid in self.grids.items()
         }
 
-    def values(self, plan: str, places: Mapping[Peril, Place]) -> dict[str, FloatArray]:
-        """Expected payment of each benefit for each unit of the trended mean, (n,) by benefit.
+    def payments(self, plan: str, places: Mapping[Peril, Place]) -> dict[str, FloatArray]:
+        """`E[paid]` of each benefit of a plan in currency a year, (n,) by benefit.
 
-        For a benefit on an amount of money this is the actuarial value.
+        Over the trended mean of a peril of money it is the actuarial value of the benefit. Raises
+        `UnknownNameError` for a plan that is not in the table.
         """
         if plan not in self.curves:
             message = f"unknown plan {plan!r}; there are {', '.join(self.curves)}"
             raise UnknownNameError(message)
-        return {
-            curve.benefit: _at(curve.values, places[curve.peril]) for curve in self.curves[plan]
-        }
+        return {c.benefit: _at(c.payments, places[c.peril]) for c in self.curves[plan]}
 
     def expected(self, plan: str, places: Mapping[Peril, Place]) -> FloatArray:
         """`E[plan paid]` over all benefits of a plan, in currency a year, (n,)."""
-        values = self.values(plan, places)
-        paid: FloatArray = np.sum(
-            [
-                self.trend[c.peril] * places[c.peril].mean * values[c.benefit]
-                for c in self.curves[plan]
-            ],
-            axis=0,
-        )
-        return paid
+        total: FloatArray = np.sum(list(self.payments(plan, places).values()), axis=0)
+        return total
 
 
-def _at(values: FloatArray, place: Place) -> FloatArray:
-    low = values[place.knot]
-    result: FloatArray = low + (values[place.knot + 1] - low) * place.along
+def _at(payments: FloatArray, place: Place) -> FloatArray:
+    low = payments[place.knot]
+    result: FloatArray = low + (payments[place.knot + 1] - low) * place.along
     return result
 
 
@@ -135,11 +131,11 @@ def tabulate(
         of_plan = []
         for name, benefit in plan.benefits.items():
             try:
-                values = _tabulated(benefit, perils, trend, renewal=renewal)
+                payments = _tabulated(benefit, perils, trend, renewal=renewal)
             except SpecError as error:
                 message = f"plan {plan.plan}, benefit {name}: {error}"
                 raise SpecError(message) from error
-            of_plan.append(Curve(name, benefit.peril, values))
+            of_plan.append(Curve(name, benefit.peril, payments))
         curves[plan.plan] = tuple(of_plan)
     return BenefitTable(grids, {peril: trend[peril] for peril in grids}, curves)
 
@@ -156,29 +152,38 @@ def _tabulated(
         message = f"peril {peril} has no model or no trend factor: add it"
         raise SpecError(message)
     insured = 1.0 if renewal else 1 - benefit.waiting_period / _DAYS_A_YEAR
-    return value_of(benefit, perils[peril], trend[peril], insured)
+    return payments_at_knots(benefit, perils[peril], trend[peril], insured)
 
 
-def value_of(benefit: Benefit, model: PerilModel, trend: float, insured: float) -> FloatArray:
-    """The curve of one benefit: payments for each unit of trended mean, at the model's grid.
+def payments_at_knots(
+    benefit: Benefit, model: PerilModel, trend: float, insured: float
+) -> FloatArray:
+    """`E[paid]` of one benefit at the knots of the model's grid, in currency a year, never falling.
 
-    `insured` is the share of the year in which cover is in force. Of amounts and days it takes its
-    share of the payment, of events its share of the exposure.
+    `trend` multiplies the outcome; a member's risk band stays that of the untrended mean. `insured`
+    is the share of the year in which cover is in force: of amounts and days it takes its share of
+    the payment, of events its share of the exposure.
     """
-    means = mean_grid(model).means()
+    paid = _paid_at(benefit, model, mean_grid(model).means(), trend, insured)
+    never_falling: FloatArray = isotonic_regression(paid).x
+    return never_falling
+
+
+def _paid_at(
+    benefit: Benefit, model: PerilModel, means: FloatArray, trend: float, insured: float
+) -> FloatArray:
     match benefit, model:
         case MedicalBenefit(), PersonYears():
-            return insured * _share_of_years(benefit, model, means, trend)
+            return insured * _paid_of_years(benefit, model, means, trend)
         case MedicalBenefit(services={**services}), Continuance() if not services:
-            paid = plan_payment(benefit).expected(means, model, trend)
-            return insured * paid / (trend * means)
+            return insured * plan_payment(benefit).expected(means, model, trend)
         case HospitalCash(), Stays():
             days = paid_days(benefit, model.row, model.days, len(model.weight))
             by_band = totals(model.band, model.weight * days, len(model.centres))
-            weights = band_weights(model.centres, means)
-            return insured * benefit.amount_per_day * _sum_bands(by_band[:, None], weights)
+            of_day = _sum_bands(by_band[:, None], band_weights(model.centres, means))
+            return insured * benefit.amount_per_day * trend * means * of_day
         case LumpSum(), Incidence():
-            return _stage_payments(benefit, model, trend * means, insured)
+            return _stage_payments(benefit, model, trend * means * insured)
     message = (
         f"a benefit of kind {benefit.kind} with these terms cannot be priced from a"
         f" {type(model).__name__}: give a model of {benefit.peril} that has what its terms need"
@@ -186,10 +191,10 @@ def value_of(benefit: Benefit, model: PerilModel, trend: float, insured: float) 
     raise SpecError(message)
 
 
-def _share_of_years(
+def _paid_of_years(
     benefit: MedicalBenefit, model: PersonYears, means: FloatArray, trend: float
 ) -> FloatArray:
-    """The share paid of the cost of weighted years, by mean; each band only where it counts."""
+    """Expected payment of weighted years, by mean; each band only where it counts."""
     weights = band_weights(model.centres, means)
     paid = np.zeros_like(weights)
     for band in range(len(model.centres)):
@@ -202,7 +207,7 @@ def _share_of_years(
             scale = (trend * means[part])[:, None]
             years = {service: scale * values for service, values in amounts.items()}
             paid[band, part] = medical_paid(benefit, years, visits) @ weight
-    return _sum_bands(paid, weights) / (trend * means)
+    return _sum_bands(paid, weights)
 
 
 def _sum_bands(by_band: FloatArray, weights: FloatArray) -> FloatArray:
@@ -210,15 +215,13 @@ def _sum_bands(by_band: FloatArray, weights: FloatArray) -> FloatArray:
     return result
 
 
-def _stage_payments(
-    benefit: LumpSum, model: Incidence, events: FloatArray, insured: float
-) -> FloatArray:
-    """Expected lump sums for each expected event, at rates of `events` a year.
+def _stage_payments(benefit: LumpSum, model: Incidence, events: FloatArray) -> FloatArray:
+    """Expected lump sums at rates of `events` in the term, over its time at risk.
 
     Stages are independent Poisson counts N, so that with at most k payments a stage is paid
     E[min(N, k)] = sum of P(N > n) over n < k times; P(N > n) is the regularised incomplete gamma
-    function at (n + 1, rate). The waiting period shortens the time at risk, hence the rate.
-    Reference: Klugman, Panjer and Willmot, limited expected value of a counting distribution.
+    function at (n + 1, rate). Reference: Klugman, Panjer and Willmot, limited expected value of a
+    counting distribution.
     """
     result = np.zeros_like(events)
     for stage in benefit.stages:
@@ -226,7 +229,7 @@ def _stage_payments(
             known = ", ".join(model.shares)
             message = f"stage {stage.stage} is not among those of the experience: {known}"
             raise SpecError(message)
-        rate = events * model.shares[stage.stage] * insured
+        rate = events * model.shares[stage.stage]
         payments = sum(gammainc(n + 1, rate) for n in range(stage.maximum_payments))
-        result += benefit.sum_insured * stage.share * payments / events
+        result += benefit.sum_insured * stage.share * payments
     return result

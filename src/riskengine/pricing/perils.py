@@ -21,9 +21,9 @@ from riskengine.risk.diagnostics import equal_exposure_bands
 from riskengine.vocabulary import FloatArray, IntArray, Service
 
 MOST_ROWS = 20_000
-_KNOTS = 512
-_REACH = 32.0
-"""Means up to so many times below the lowest and above the highest risk band are tabulated."""
+_KNOTS = 1024
+_BELOW, _ABOVE = 1000.0, 100.0
+"""Means so many times below the lowest and above the highest risk band are tabulated."""
 _RAREST, _MOST_EVENTS = 1e-7, 4.0
 
 
@@ -93,7 +93,7 @@ class MeanGrid:
         return np.geomspace(self.low, self.high, _KNOTS)
 
     def place(self, mean: FloatArray) -> tuple[IntArray, FloatArray]:
-        """The knot below each mean (n,), and how far the mean is on the way to the next.
+        """The knot below each mean (n,), and how far the mean is on the way to the next, linearly.
 
         Raises `InputError` for a mean off the grid: no plan is priced there.
         """
@@ -106,16 +106,16 @@ class MeanGrid:
                 f" reaches from {self.low:g} to {self.high:g}; check the answers of this member"
             )
             raise InputError(message)
-        along = np.log(mean / self.low) / self.step
-        knot = np.clip(along.astype(np.int64), 0, _KNOTS - 2)
-        return knot, along - knot
+        knots = self.means()
+        knot = np.clip((np.log(mean / self.low) / self.step).astype(np.int64), 0, _KNOTS - 2)
+        return knot, (mean / knots[knot] - 1) / np.expm1(self.step)
 
 
 def mean_grid(model: PerilModel) -> MeanGrid:
     """The means that a peril's model can price; beyond the outer bands their shapes are kept."""
     if isinstance(model, Incidence):
         return MeanGrid(_RAREST, _MOST_EVENTS)
-    return MeanGrid(float(model.centres[0]) / _REACH, float(model.centres[-1]) * _REACH)
+    return MeanGrid(float(model.centres[0]) / _BELOW, float(model.centres[-1]) * _ABOVE)
 
 
 def band_weights(centres: FloatArray, mean: FloatArray) -> FloatArray:
