@@ -23,10 +23,11 @@ def medical_paid(
 ) -> FloatArray:
     """What a medical benefit pays of years with `amounts` and `visits` by service, any one shape.
 
-    With allowed = min(amount, limit), copaid = min(copay * visits, allowed) and the deductible D
-    spread over what is left, the member bears copaid + D + coinsurance * rest, summed over covered
-    services and at most the maximum; the plan pays the rest of what is allowed, at most the annual
-    limit. Raises `SpecError` when a covered service is not among the amounts.
+    With allowed = min(amount, limit), copaid = min(copay * visits within the limit, allowed) and
+    the deductible D spread over what is left, the member bears copaid + D + coinsurance * rest,
+    summed over covered services and at most the maximum; the plan pays the rest of what is allowed,
+    at most the annual limit. Visits are spread evenly over the cost of their service. Raises
+    `SpecError` when a covered service is not among the amounts.
 
     >>> terms = {"inpatient": {}, "outpatient": {"copay": 10.0, "deductible_applies": False}}
     >>> benefit = MedicalBenefit(deductible=100.0, coinsurance=0.2, services=terms)
@@ -53,7 +54,13 @@ def medical_paid(
             cost = np.minimum(cost, terms.limit)
         rest = cost
         if terms.copay > 0:
-            rest = np.maximum(cost - terms.copay * _visits(visits, service), 0.0)
+            of_cost = np.divide(
+                terms.copay * _visits(visits, service),
+                amounts[service],
+                out=np.zeros_like(cost),
+                where=amounts[service] > 0,
+            )
+            rest = cost * np.maximum(1 - of_cost, 0.0)
         borne = np.minimum(rest, left) if terms.deductible_applies else np.zeros_like(left)
         left = left - borne
         share = share + (cost - rest) + borne + benefit.coinsurance_of(service) * (rest - borne)

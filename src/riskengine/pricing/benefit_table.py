@@ -6,11 +6,11 @@ the mean; between them the expected payment is linear, so pricing a member is on
     E[paid | mean] = sum over bands of weight(band, mean) * E[paid(mean * R) | band]
 
 Where the shapes of neighbouring bands would let the payment fall as the mean rises, isotonic
-regression levels it: its projection never falls, and keeps the order of any two curves (Barlow,
-Bartholomew, Bremner and Brunk 1972, the max-min formula). All plans of a peril share
-years, weights and knots, none of them negative. So, by construction and for every member, a plan
-that pays at least as much of every year has at least the expected payment, and a higher risk at
-least that of a lower one.
+regression levels it, with less weight the further a mean lies from the bands. What results never
+falls, and any two curves keep their order (Barlow, Bartholomew, Bremner and Brunk 1972, the max-min
+formula). All plans of a peril share years, weights and knots, none of them negative. So, by
+construction and for every member, a plan that pays at least as much of every year has at least the
+expected payment, and a higher risk at least that of a lower one.
 Reference: Klugman, Panjer and Willmot, "Loss Models", coverage modifications; in place of their
 integral over a fitted distribution stands the sum over observed years.
 """
@@ -164,8 +164,12 @@ def payments_at_knots(
     is the share of the year in which cover is in force: of amounts and days it takes its share of
     the payment, of events its share of the exposure.
     """
-    paid = _paid_at(benefit, model, mean_grid(model).means(), trend, insured)
-    never_falling: FloatArray = isotonic_regression(paid).x
+    means = mean_grid(model).means()
+    paid = _paid_at(benefit, model, means, trend, insured)
+    if isinstance(model, Incidence):
+        return paid  # rises by its formula
+    seen = np.minimum(1, means / model.centres[0]) * np.minimum(1, model.centres[-1] / means) ** 2
+    never_falling: FloatArray = isotonic_regression(paid, weights=seen).x
     return never_falling
 
 
@@ -204,9 +208,10 @@ def _paid_of_years(
         visits = {service: values[rows] for service, values in model.visits.items()}
         counts = np.flatnonzero(weights[band] > 0)
         for part in np.array_split(counts, -(-len(counts) * len(weight) // _BATCH)):
-            scale = (trend * means[part])[:, None]
-            years = {service: scale * values for service, values in amounts.items()}
-            paid[band, part] = medical_paid(benefit, years, visits) @ weight
+            mean = means[part][:, None]
+            cost = {service: trend * mean * values for service, values in amounts.items()}
+            used = {service: mean * values for service, values in visits.items()}
+            paid[band, part] = medical_paid(benefit, cost, used) @ weight
     return _sum_bands(paid, weights)
 
 

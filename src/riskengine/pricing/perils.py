@@ -32,8 +32,9 @@ class PersonYears:
     """Weighted years with cost by risk band, as ratios to the mean: a joint continuance.
 
     `centres` (bands,) are rising means. Each year has its `band` and `weight` (rows,), its cost
-    by service as ratios to the mean (`amounts`) and how often the service was used (`visits`).
-    The weights of a band add up to the share of years with any cost, and its cost to a ratio of 1.
+    by service as ratios to the mean (`amounts`) and how often the service was used for each unit
+    of the mean (`visits`): higher risk means more visits, not dearer ones. The weights of a band
+    add up to the share of years with any cost, and its cost to a ratio of 1.
     """
 
     centres: FloatArray
@@ -175,7 +176,7 @@ def fit_person_years(
         band[rows],
         weight,
         {service: values[rows] * scale for service, values in amounts.items()},
-        {service: values[rows] for service, values in visits.items()},
+        {service: values[rows] * scale for service, values in visits.items()},
     )
 
 
