@@ -59,7 +59,12 @@ FREE = "products/free_care.yaml"
             "{en: Free care}",
             ":3: name.zh is missing",
         ),
-        (FREE, "en: Dental care", "en: '' # Dental care", ":9: exclusions.en='': "),
+        (
+            FREE,
+            "en: Dental care",
+            "en: '' # Dental care",
+            ":7: exclusions: there is no text in en: write it",
+        ),
         (
             FREE,
             "{minimum: 0, maximum: 65}",

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from riskengine.errors import SpecError, UnknownNameError
 from riskengine.products.benefit import Benefit, MedicalBenefit, Peril
@@ -12,6 +12,18 @@ from riskengine.vocabulary import Currency, Frozen, Text
 LaxDate = Annotated[date, Field(strict=False)]
 LaxCurrency = Annotated[Currency, Field(strict=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+def _told(text: Text) -> Text:
+    for language in ("zh", "en"):
+        if not getattr(text, language).strip():
+            message = f"there is no text in {language}: write it, members read both languages"
+            raise ValueError(message)
+    return text
+
+
+Told = Annotated[Text, AfterValidator(_told)]
+"""A text that is there in both languages."""
 
 
 class AgeRange(Frozen):
@@ -34,10 +46,10 @@ class Plan(Frozen):
     product: Name
     plan: Name
     effective_from: LaxDate
-    name: Text
-    summary: Text
-    exclusions: Text
-    how_to_claim: Text
+    name: Told
+    summary: Told
+    exclusions: Told
+    how_to_claim: Told
     entry_age: AgeRange
     benefits: Annotated[dict[Name, Benefit], Field(min_length=1)]
 
