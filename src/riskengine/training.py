@@ -11,8 +11,8 @@ from riskengine.pricing.benefit import plan_payment
 from riskengine.pricing.premium import premium_chain
 from riskengine.pricing.rating import reference_columns
 from riskengine.pricing.utilisation import InducedUtilisation, fit_induced_utilisation
+from riskengine.products.benefit import MedicalBenefit
 from riskengine.products.load import read_catalogue, read_rate_book, shipped
-from riskengine.products.product import MedicalBenefit
 from riskengine.profiles.build import build_profiles
 from riskengine.recommendation.policy import read_ranking_policy
 from riskengine.release import Release, build_release

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from riskengine.pricing.benefit import plan_payment
 from riskengine.pricing.premium import premium_chain
-from riskengine.products.product import MedicalBenefit
+from riskengine.products.benefit import MedicalBenefit
 from riskengine.products.rate_book import Loadings
 from riskengine.release import Release
 from riskengine.risk.continuance import Continuance, fit_continuance

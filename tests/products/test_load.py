@@ -32,26 +32,64 @@ def test_the_shipped_market_is_complete() -> None:
     assert loadings.fixed_expense == 12
 
 
+FREE = "products/free_care.yaml"
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("plans/free_care.yaml", "coinsurance: 0.0", "coinsurance: 1.5", "benefit.coinsurance=1.5"),
-        ("plans/free_care.yaml", "deductible: 0.0", "deductible: 9.0", "below the deductible 9"),
-        ("plans/free_care.yaml", "deductible: 0.0", "deductibles: 0.0", "benefit.deductibles=0.0"),
-        ("plans/free_care.yaml", "plan: free_care", "plan: other", "file and plan must agree"),
         (
-            "plans/free_care.yaml",
+            FREE,
+            "coinsurance: 0.0",
+            "coinsurance: 1.5",
+            ":15: benefits.medical.medical_expense.coinsurance=1.5: ",
+        ),
+        (FREE, "deductible: 0.0", "deductible: 9.0", "below the deductible 9: raise the one"),
+        (
+            FREE,
+            "deductible: 0.0",
+            "deductibles: 0.0",
+            ":15: benefits.medical.medical_expense.deductibles is not known here: mend its name",
+        ),
+        (FREE, "product: free_care", "product: other", ":1: product='other': product and file"),
+        (FREE, "medical_expense", "medical", ":15: benefits.medical: "),
+        (
+            FREE,
             "{zh: 全额保障计划, en: Free care}",
             "{en: Free care}",
-            "name.zh=",
+            ":3: name.zh is missing",
         ),
-        ("market.yaml", "free_care, ", "free_car, ", "cannot read"),
-        ("market.yaml", "plans: [", "plans: [[", "is not valid YAML"),
-        ("rate_book.yaml", "unit: share of premium", "unit: ''", "variable_expense.unit=''"),
-        ("rate_book.yaml", "value: 0.05", "value: five", "variable_expense.values.0.value='five'"),
+        (
+            FREE,
+            "en: Dental care",
+            "en: '' # Dental care",
+            ":7: exclusions: there is no text in en: write it",
+        ),
+        (
+            FREE,
+            "{minimum: 0, maximum: 65}",
+            "{minimum: 70, maximum: 65}",
+            ":13: entry_age",
+        ),
+        (
+            FREE,
+            "entry_age:",
+            "entry_age: {minimum: 1, maximum: 2}\nentry_age:",
+            ":14: entry_age is there twice",
+        ),
+        ("market.yaml", "free_care, ", "free_car, ", "leaves out free_care"),
+        ("market.yaml", "products: [", "products: [gold, ", "cannot read"),
+        ("market.yaml", "products: [", "products: [[", "is not valid YAML"),
+        ("rate_book.yaml", "unit: share of premium", "unit: ''", ":26: variable_expense.unit=''"),
+        (
+            "rate_book.yaml",
+            "value: 0.05",
+            "value: five",
+            ":28: variable_expense.values.0.value='five'",
+        ),
     ],
 )
-def test_a_broken_file_names_file_field_and_value(
+def test_a_broken_file_names_file_line_field_and_value(
     market: Path, file: str, old: str, new: str, message: str
 ) -> None:
     edit(market / file, old, new)
@@ -68,7 +106,9 @@ def test_a_number_that_is_not_there_raises() -> None:
         loadings_on(book, date(2020, 12, 31))
     with pytest.raises(UnknownNameError, match="unknown plan 'gold'; there are free_care"):
         read_catalogue(shipped("study")).plan("gold")
-    with pytest.raises(SpecError, match="no catalogue for market 'mars'; there are study"):
+    with pytest.raises(
+        SpecError, match="no catalogue for market 'mars'; there are cn, study, us_aca"
+    ):
         shipped("mars")
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from riskengine.errors import InputError
 from riskengine.pricing.benefit import plan_payment
-from riskengine.products.product import MedicalBenefit
+from riskengine.products.benefit import MedicalBenefit
 from riskengine.risk.continuance import Continuance, fit_continuance
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from riskengine.products.product import MedicalBenefit
+from riskengine.products.benefit import MedicalBenefit
 from riskengine.risk.continuance import Continuance
 from riskengine.vocabulary import FloatArray
 

@@ -1,45 +1,29 @@
-"""A health product as data: what it pays, for whom, and its texts in both languages."""
+"""A health product as data: its plans, for whom they are, and their texts in both languages."""
 
 from datetime import date
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from riskengine.errors import UnknownNameError
+from riskengine.errors import SpecError, UnknownNameError
+from riskengine.products.benefit import Benefit, MedicalBenefit, Peril
 from riskengine.vocabulary import Currency, Frozen, Text
 
 LaxDate = Annotated[date, Field(strict=False)]
 LaxCurrency = Annotated[Currency, Field(strict=False)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-class MedicalBenefit(Frozen):
-    """Cover of annual medical spend; amounts in the currency of the catalogue, a year.
-
-    The member pays all up to `deductible`, then `coinsurance` (a share of cost) of the rest, at
-    most `out_of_pocket_maximum` in total. `annual_limit` caps what the plan pays.
-    """
-
-    deductible: float = Field(default=0.0, ge=0)
-    coinsurance: float = Field(default=0.0, ge=0, le=1)
-    out_of_pocket_maximum: float | None = Field(default=None, ge=0)
-    annual_limit: float | None = Field(default=None, gt=0)
-
-    @model_validator(mode="after")
-    def maximum_covers_deductible(self) -> "MedicalBenefit":
-        maximum = self.out_of_pocket_maximum
-        if maximum is not None and maximum < self.deductible:
-            message = (
-                f"out_of_pocket_maximum {maximum:g} is below the deductible {self.deductible:g}:"
-                " raise the one or lower the other"
-            )
+def _told(text: Text) -> Text:
+    for language in ("zh", "en"):
+        if not getattr(text, language).strip():
+            message = f"there is no text in {language}: write it, members read both languages"
             raise ValueError(message)
-        if maximum is not None and maximum > self.deductible and self.coinsurance == 0:
-            message = (
-                f"out_of_pocket_maximum {maximum:g} can never be reached without coinsurance: set"
-                f" it to the deductible, {self.deductible:g}"
-            )
-            raise ValueError(message)
-        return self
+    return text
+
+
+Told = Annotated[Text, AfterValidator(_told)]
+"""A text that is there in both languages."""
 
 
 class AgeRange(Frozen):
@@ -48,18 +32,53 @@ class AgeRange(Frozen):
     minimum: int = Field(ge=0)
     maximum: int = Field(ge=0)
 
+    @model_validator(mode="after")
+    def minimum_comes_first(self) -> "AgeRange":
+        if self.minimum > self.maximum:
+            message = f"minimum {self.minimum} is above maximum {self.maximum}: exchange them"
+            raise ValueError(message)
+        return self
+
 
 class Plan(Frozen):
-    """One plan a member can buy."""
+    """One plan a member can buy: a variant of `product`, with one benefit or several."""
 
-    plan: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    product: Name
+    plan: Name
     effective_from: LaxDate
-    name: Text
-    summary: Text
-    exclusions: Text
-    how_to_claim: Text
+    name: Told
+    summary: Told
+    exclusions: Told
+    how_to_claim: Told
     entry_age: AgeRange
-    benefit: MedicalBenefit
+    benefits: Annotated[dict[Name, Benefit], Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def read_the_first_format(cls, content: object) -> object:
+        """Releases of version 0.1 hold one medical benefit and no product."""
+        if isinstance(content, dict) and "benefit" in content and "product" not in content:
+            rest = {key: value for key, value in content.items() if key != "benefit"}
+            medical = {"kind": "medical_expense", **content["benefit"]}
+            return {"product": content.get("plan"), "benefits": {"medical": medical}, **rest}
+        return content
+
+    @property
+    def benefit(self) -> MedicalBenefit:
+        """The benefit of a plan that is one medical benefit on all of medical spend.
+
+        Raises `SpecError` for any other plan, so that none is priced with a part of it.
+        """
+        benefit, *more = self.benefits.values()
+        if isinstance(benefit, MedicalBenefit) and not (
+            more
+            or benefit.services
+            or benefit.waiting_period
+            or benefit.peril is not Peril.MEDICAL_SPEND
+        ):
+            return benefit
+        message = f"plan {self.plan} is more than one share of medical spend: price it by benefits"
+        raise SpecError(message)
 
 
 class Catalogue(Frozen):

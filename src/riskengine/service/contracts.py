@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from riskengine.engine import Quote, Recommendation
 from riskengine.pricing.premium import as_decimal
 from riskengine.pricing.rating import PricedPlan
-from riskengine.products.product import MedicalBenefit
+from riskengine.products.benefit import MedicalBenefit
 from riskengine.profiles.questions import Question
 from riskengine.release import Release
 from riskengine.vocabulary import Answer, Operation, Text
