@@ -68,7 +68,9 @@ def test_a_number_that_is_not_there_raises() -> None:
         loadings_on(book, date(2020, 12, 31))
     with pytest.raises(UnknownNameError, match="unknown plan 'gold'; there are free_care"):
         read_catalogue(shipped("study")).plan("gold")
-    with pytest.raises(SpecError, match="no catalogue for market 'mars'; there are study"):
+    with pytest.raises(
+        SpecError, match="no catalogue for market 'mars'; there are cn, study, us_aca"
+    ):
         shipped("mars")
 
 
