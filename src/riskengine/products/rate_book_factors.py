@@ -18,6 +18,15 @@ from riskengine.vocabulary import AnyArray, Columns, FloatArray, Frozen, IntArra
 _ONE_DAY = 1 / 365.25
 
 
+def completed_years(age: FloatArray) -> FloatArray:
+    """Whole years of ages given in years of 365.25 days; a birthday counts on its day.
+
+    >>> completed_years(np.array([20.5, 20.999, 21.0])).tolist()
+    [20.0, 21.0, 21.0]
+    """
+    return np.floor(age + _ONE_DAY)
+
+
 class FactorRow(Frozen):
     """One level, or one band from `low` to `high`, both included; `high` None is without end."""
 
@@ -80,7 +89,7 @@ class FactorTable(Sourced):
         if self.levels is not None:
             found = pd.Index([row.level for row in self.rows]).get_indexer(pd.Index(values))
             return found.astype(np.int64)
-        whole = np.floor(np.asarray(values, dtype=np.float64) + _ONE_DAY)
+        whole = completed_years(np.asarray(values, dtype=np.float64))
         lows = np.array([row.low for row in self.rows], dtype=np.float64)
         last = np.inf if self.rows[-1].high is None else self.rows[-1].high
         found = np.searchsorted(lows, whole, side="right") - 1
@@ -105,7 +114,7 @@ class FactorTable(Sourced):
         """Members to whom the factor does not apply for their age, (n,)."""
         age = np.asarray(columns["age"], dtype=np.float64)
         first = -np.inf if self.from_age is None else self.from_age.value
-        return np.floor(age + _ONE_DAY) < first
+        return completed_years(age) < first
 
 
 def _levels_fault(table: FactorTable) -> tuple[int, str] | None:
