@@ -88,10 +88,12 @@ def _check_type(cost: object, wanted: type, verb: str, state: str) -> None:
 def trend_factor(edition: Edition, experience_middle: date, cover_middle: date) -> float:
     """Growth of cost from the middle of the experience to the middle of the cover.
 
-    `((1 + cost trend) * (1 + utilisation trend)) ^ years`, years of 365.25 days. Raises
-    `InputError` for a cover before the experience.
+    `((1 + cost trend) * (1 + utilisation trend)) ^ years`; what is left of a whole year counts in
+    days of 1 / 365.25. Raises `InputError` for a cover before the experience.
     """
-    years = (cover_middle - experience_middle).days / _DAYS
+    whole = cover_middle.year - experience_middle.year
+    left = cover_middle - years_later(experience_middle, whole)
+    years = whole + left.days / _DAYS
     if years < 0:
         message = (
             f"the cover's middle {cover_middle} is before the experience's {experience_middle}:"
@@ -109,6 +111,16 @@ def middle(first: date, last: date) -> date:
     datetime.date(2026, 7, 2)
     """
     return first + timedelta(days=((last - first).days + 1) // 2)
+
+
+def years_later(day: date, years: int) -> date:
+    """The same day so many years later; 29 February becomes 28 where there is none.
+
+    >>> years_later(date(2024, 2, 29), 1)
+    datetime.date(2025, 2, 28)
+    """
+    year = day.year + years
+    return day.replace(year=year, day=min(day.day, calendar.monthrange(year, day.month)[1]))
 
 
 def cover_end(edition: Edition, start: date, months: int) -> date:

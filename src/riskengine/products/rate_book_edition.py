@@ -18,7 +18,14 @@ from pydantic import BaseModel, Field, model_validator
 from riskengine.errors import UnknownNameError
 from riskengine.products.product import LaxCurrency, LaxDate
 from riskengine.products.rate_book_factors import FactorTable
-from riskengine.products.rate_book_numbers import Amount, Number, Positive, Ratio, ShareOfPremium
+from riskengine.products.rate_book_numbers import (
+    Amount,
+    Number,
+    Positive,
+    Ratio,
+    ShareOfPremium,
+    Years,
+)
 from riskengine.vocabulary import Frozen
 
 Names = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
@@ -155,10 +162,13 @@ class ActuarialValueTier(Frozen):
 
 
 class LongTermAdjustment(Frozen):
-    """When the rates of a long-term medical product may be adjusted, and how far at once."""
+    """When the rates of a long-term medical product may be adjusted, and how far at once.
 
-    first_after: Positive
-    interval: Positive
+    `first_after` and `interval` are in whole years.
+    """
+
+    first_after: Years
+    interval: Years
     most_at_once: Ratio
     least_loss_ratio: Ratio
 

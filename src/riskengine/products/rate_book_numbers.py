@@ -56,3 +56,9 @@ class ShareOfPremium(Number):
     """A share from 0 to 1."""
 
     value: float = Field(ge=0, le=1)
+
+
+class Years(Number):
+    """Whole years."""
+
+    value: float = Field(ge=1, multiple_of=1)

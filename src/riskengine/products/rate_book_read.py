@@ -20,6 +20,7 @@ from riskengine.products.rate_book_edition import (
     Share,
     numbers_in,
 )
+from riskengine.products.underwriting import Underwriting
 
 _BANDS, _LEVELS = ("from", "to", "relativity"), ("level", "relativity")
 _OPTIONAL_SHARES = {Share.EXCHANGE_USER_FEE}
@@ -204,3 +205,49 @@ def _check_bounds(marked: Marked, edition: Edition) -> None:
         if not low <= step.share.value <= high:
             message = f"={step.share.value:g} is outside the bounds {low:g} to {high:g} of `family`"
             raise marked.fault(("household", "steps", at, "share", "value"), f"{message}: mend it")
+
+
+def read_underwriting(folder: Path, edition: Edition) -> Underwriting:
+    """The underwriting rules in `folder` (`underwriting.yaml`), to be priced with `edition`.
+
+    Raises `SpecError` for a file that is no set of rules, two rules of one name, and a loading
+    above what the edition allows.
+    """
+    marked = read_marked(folder / "underwriting.yaml")
+    found = validated(marked, Underwriting)
+    if found.market != edition.market:
+        message = f"={found.market} but the rate book is for {edition.market}: mend one"
+        raise marked.fault(("market",), message)
+    most = 0.0 if edition.underwriting_loading is None else edition.underwriting_loading.value
+    _check_conditions(marked, found)
+    seen: set[str] = set()
+    for at, rule in enumerate(found.rules):
+        if rule.rule in seen:
+            raise marked.fault(("rules", at, "rule"), f"={rule.rule} is there twice: rename one")
+        seen.add(rule.rule)
+        if rule.loading is not None and rule.loading.value > most:
+            message = (
+                f"={rule.loading.value:g} is above the {most:g} that edition {edition.edition}"
+                " allows: lower it, or refer or decline instead"
+            )
+            raise marked.fault(("rules", at, "loading", "value"), message)
+    return found
+
+
+def _check_conditions(marked: Marked, underwriting: Underwriting) -> None:
+    """Raise `SpecError` for a condition on no listed answer, or on a level it cannot have."""
+    answers = {answer.field: answer for answer in underwriting.answers}
+    for at, rule in enumerate(underwriting.rules):
+        for position, test in enumerate(rule.when):
+            place: Place = ("rules", at, "when", position)
+            answer = answers.get(test.field)
+            if answer is None:
+                message = f"={test.field} is not under `answers`: list it there, or mend its name"
+                raise marked.fault((*place, "field"), message)
+            if (test.one_of is None) != (answer.levels is None):
+                wanted = "at_least or below" if answer.levels is None else "one_of"
+                raise marked.fault(place, f": {test.field} is {answer.allowed}: use {wanted}")
+            strange = set(test.one_of or ()) - set(answer.levels or ())
+            if strange:
+                message = f": {test.field} is never {', '.join(sorted(strange))}: mend or list it"
+                raise marked.fault((*place, "one_of"), message)
