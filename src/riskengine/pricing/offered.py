@@ -153,7 +153,7 @@ def terms_problems(edition: Edition, terms: Terms) -> list[Problem]:
         problems += _outside("underwriting_loading", terms.underwriting_loading, 0.0, high)
     if terms.seller_discretion is not None:
         band = edition.float_band
-        low, high = (0.0, 0.0) if band is None else (-band.below.value, band.above.value)
+        low, high = (0.0, 0.0) if band is None else (0.0 - band.below.value, band.above.value)
         problems += _outside("seller_discretion", terms.seller_discretion, low, high)
     expiring = terms.expiring_premium
     if expiring is not None:

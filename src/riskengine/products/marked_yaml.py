@@ -100,8 +100,19 @@ def validated(marked: Marked, model: type[Model]) -> Model:
     try:
         return model.model_validate(marked.content)
     except ValidationError as error:
-        faults = [_told(marked, fault) for fault in error.errors()[:_MOST_FAULTS]]
-        raise SpecError("; ".join(faults)) from error
+        found = error.errors()
+        deepest = [
+            fault
+            for fault in found
+            if fault["type"] != "too_short" or not any(_inside(other, fault) for other in found)
+        ]
+        told = [_told(marked, fault) for fault in deepest[:_MOST_FAULTS]]
+        raise SpecError("; ".join(told)) from error
+
+
+def _inside(fault: ErrorDetails, outer: ErrorDetails) -> bool:
+    """Whether a list was found too short only for what is wrong with its items."""
+    return fault is not outer and fault["loc"][: len(outer["loc"])] == outer["loc"]
 
 
 def _told(marked: Marked, fault: ErrorDetails) -> str:

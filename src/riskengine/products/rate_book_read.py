@@ -99,6 +99,7 @@ def _read_rows(
     """The rows of a CSV file; `lines` learns where each of them stands."""
     head = _BANDS if banded else _LEVELS
     rows: list[dict[str, object]] = []
+    lines[place] = (path, 1)
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != head:
