@@ -154,6 +154,18 @@ def test_what_a_rule_costs_adds_up(book: Book) -> None:
     assert costs[0].share == pytest.approx(sums / np.sum(book.exposure * book.technical))
 
 
+def test_adults_carry_the_children_that_are_not_charged() -> None:
+    book = BOOKS[0]
+    charged = book.columns["age"] >= 10
+    stages = projected_stages(book.tariff, book.technical, book.exposure, book.columns, charged)
+    young = np.where(charged, "charged", "free").astype(object)
+    cost = rule_costs(stages, book.exposure, {"child": young})[-1]
+    assert cost.rule == "most_children"
+    adults, free = cost.groups
+    assert free.after == 0.0
+    assert adults.exposure * adults.subsidy == pytest.approx(free.exposure * free.before)
+
+
 def test_a_stage_that_loses_premium_is_no_transfer() -> None:
     stages = [("technical_premium", np.array([100.0])), ("rule", np.array([90.0]))]
     with pytest.raises(InputError, match=r"rule rule makes 100\.00 of premium 90\.00"):

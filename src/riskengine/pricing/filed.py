@@ -15,7 +15,7 @@ from riskengine.errors import AnswerError, InputError, Problem
 from riskengine.pricing.premium import Planned, Step, run
 from riskengine.products.rate_book_edition import Tariff
 from riskengine.products.rate_book_factors import FactorRow, FactorTable
-from riskengine.vocabulary import Columns, FloatArray, IntArray, Operation
+from riskengine.vocabulary import BoolArray, Columns, FloatArray, IntArray, Operation
 
 _SWEEPS, _TOLERANCE = 1000, 1e-12
 
@@ -28,8 +28,7 @@ def rating_problems(tariff: Tariff, columns: Columns) -> list[Problem]:
     """
     problems = []
     for table in tariff.factors:
-        needed = [table.factor] + ["age"] * (table.from_age is not None)
-        absent = [name for name in needed if name not in columns]
+        absent = [name for name in table.reads if name not in columns]
         problems += [Problem(0, n, "", f"is missing: give it, {table.allowed}") for n in absent]
         if not absent:
             values = columns[table.factor]
@@ -50,27 +49,35 @@ def relativities(tariff: Tariff, columns: Columns) -> dict[str, FloatArray]:
 
     Raises `AnswerError` as `rating_problems` finds them.
     """
-    problems = rating_problems(tariff, columns)
-    if problems:
-        raise AnswerError(problems)
-    return {table.factor: table.relativity(columns) for table in tariff.factors}
+    needed = {name for table in tariff.factors for name in table.reads}
+    if needed <= columns.keys():
+        found = {table.factor: table.relativity(columns) for table in tariff.factors}
+        if not any(np.isnan(values).any() for values in found.values()):
+            return found
+    raise AnswerError(rating_problems(tariff, columns))
 
 
 def off_balance(
-    tariff: Tariff, technical: FloatArray, exposure: FloatArray, columns: Columns
+    tariff: Tariff,
+    technical: FloatArray,
+    exposure: FloatArray,
+    columns: Columns,
+    charged: BoolArray | None = None,
 ) -> float:
     """The base rate under which the book's filed total is its technical total.
 
     `sum(exposure * technical) / sum(exposure * product of relativities)`, in the unit of
-    `technical` (n,), currency a year. Raises `InputError` for a book without premium and as
-    `relativities`.
+    `technical` (n,), currency a year. The lower sum is over the `charged` (n,) only, so that the
+    others carry whom a household does not pay for. Raises `InputError` for a book without premium
+    and as `relativities`.
     """
     total = float(np.sum(exposure * technical))
-    found = _product(relativities(tariff, columns), len(technical))
-    if not (np.isfinite(total) and total > 0 and (exposure >= 0).all()):
+    weight = exposure if charged is None else exposure * charged
+    rated = float(np.sum(weight * _product(relativities(tariff, columns), len(technical))))
+    if not (np.isfinite(total) and total > 0 and (exposure >= 0).all() and rated > 0):
         message = f"a book of technical premium {total} has no base rate: give exposed members"
         raise InputError(message)
-    return total / float(np.sum(exposure * found))
+    return total / rated
 
 
 def filed_premium(base_rate: float, tariff: Tariff, columns: Columns) -> tuple[Step, ...]:

@@ -14,7 +14,7 @@ import pandas as pd
 from riskengine.errors import InputError
 from riskengine.pricing.filed import filed_premium, fitted, off_balance
 from riskengine.products.rate_book_edition import Tariff
-from riskengine.vocabulary import Columns, FloatArray
+from riskengine.vocabulary import BoolArray, Columns, FloatArray
 
 Stage: TypeAlias = tuple[str, FloatArray]
 """The name of a rule and the premium (n,) once it holds, currency a year."""
@@ -50,12 +50,17 @@ class RuleCost:
 
 
 def projected_stages(
-    tariff: Tariff, technical: FloatArray, exposure: FloatArray, columns: Columns
+    tariff: Tariff,
+    technical: FloatArray,
+    exposure: FloatArray,
+    columns: Columns,
+    charged: BoolArray | None = None,
 ) -> tuple[Stage, ...]:
     """The technical premium (n,) under one rule more at a time, down to the filed premium.
 
     `permitted_factors`: as close as the tariff's factors can follow; `maximum_ratios`: within the
-    bounds on their spread; `filed_relativities`: with the tables as they are. Raises as
+    bounds on their spread; `filed_relativities`: with the tables as they are; `most_children`,
+    where `charged` (n,) says whose premium a household pays: the others carry the rest. Raises as
     `riskengine.pricing.filed.fitted`.
     """
     by_rule = {
@@ -67,6 +72,10 @@ def projected_stages(
     for rule, rated in by_rule.items():
         base_rate = off_balance(rated, technical, exposure, columns)
         stages.append((rule, filed_premium(base_rate, rated, columns)[-1].running))
+    if charged is not None:
+        base_rate = off_balance(tariff, technical, exposure, columns, charged)
+        paid = filed_premium(base_rate, tariff, columns)[-1].running * charged
+        stages.append(("most_children", paid))
     return tuple(stages)
 
 

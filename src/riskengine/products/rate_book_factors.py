@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -68,6 +67,11 @@ class FactorTable(Sourced):
         return np.array([row.relativity for row in self.rows])
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns it reads."""
+        return (self.factor,) if self.from_age is None else (self.factor, "age")
+
+    @property
     def limited(self) -> list[int]:
         """The positions of the rows that `maximum_ratio` binds."""
         first = -np.inf if self.ratio_from is None else self.ratio_from.value
@@ -87,8 +91,11 @@ class FactorTable(Sourced):
         Numbers count in completed units; a birthday counts on its day.
         """
         if self.levels is not None:
-            found = pd.Index([row.level for row in self.rows]).get_indexer(pd.Index(values))
-            return found.astype(np.int64)
+            given = np.asarray(values, dtype=object)
+            place = np.full(len(given), -1, dtype=np.int64)
+            for at, row in enumerate(self.rows):
+                place[given == row.level] = at
+            return place
         whole = completed_years(np.asarray(values, dtype=np.float64))
         lows = np.array([row.low for row in self.rows], dtype=np.float64)
         last = np.inf if self.rows[-1].high is None else self.rows[-1].high
