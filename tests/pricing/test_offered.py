@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskengine.errors import AnswerError, InputError, UnknownNameError
+from riskengine.pricing.filed import filed_premium
 from riskengine.pricing.offered import (
     Terms,
     at_equal_benefits,
@@ -87,6 +88,12 @@ def test_new_business_in_a_renewal_batch_is_neither_capped_nor_collared() -> Non
     assert found.offered_cents.tolist() == [100000, 60000]
     alone = offered_premium(CN, filed(np.full(1, 1000.0)), Terms())
     assert alone.offered_cents[0] == found.offered_cents[0]
+
+
+def test_a_batch_of_nobody_has_no_premiums() -> None:
+    tariff = CN.tariff("accident")
+    steps = filed_premium(100.0, tariff, {"occupation_class": np.empty(0, dtype=object)})
+    assert offered_premium(CN, steps, Terms(payments=12)).offered_cents.tolist() == []
 
 
 def test_a_richer_plan_is_not_capped_as_a_rise() -> None:

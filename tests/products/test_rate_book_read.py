@@ -129,6 +129,8 @@ def test_a_broken_edition_names_file_line_and_what_to_do(
          "relativity=-1.0: Input should be greater than 0"),
         ("rate_book_age.csv", "30,30,1.135", "30,30,1;135", 18, "relativity is a number"),
         ("rate_book_age.csv", "30,30,1.135", "30.5,31,1.1", 18, "from and to are whole numbers"),
+        ("rate_book_age.csv", "30,30,1.135", "30,30,1.135,2", 18, "there is no other column"),
+        ("rate_book_age.csv", "30,30,1.135", "30,30,nan", 18, "relativity=nan: Input should be"),
         ("rate_book_age.csv", "from,to,", "from,until,", 1, "make them from, to, relativity"),
         ("rate_book_age.csv", "64,,3.000", "64,,3.100", 52,
          "spreads 3.1 to 1, more than the 3 to 1 of 45 CFR 147.102(a)(1)(iii)"),
@@ -156,6 +158,17 @@ def test_the_line_is_that_of_the_value(market: Path) -> None:
     assert f"{path}:{line_of(path, 'premium_tax')}: shares.premium_tax.value='none'" in str(
         caught.value
     )
+
+
+def test_a_file_in_another_encoding_is_named(market: Path) -> None:
+    path = market / "cn" / "rate_book_2026.yaml"
+    path.write_bytes(path.read_text(encoding="utf-8").encode("gb18030"))
+    with pytest.raises(SpecError, match=r"rate_book_2026\.yaml is not valid YAML in UTF-8"):
+        read_editions(market / "cn")
+    path = market / "us_aca" / "rate_book_tobacco.csv"
+    path.write_bytes("level,relativity\n是,1.2\n".encode("gb18030"))
+    with pytest.raises(SpecError, match=r"rate_book_tobacco\.csv is not in UTF-8"):
+        read_editions(market / "us_aca")
 
 
 def test_a_market_without_an_edition_is_refused(market: Path) -> None:

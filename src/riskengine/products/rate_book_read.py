@@ -6,6 +6,7 @@ checked before anything is used; a fault names file, line, value and what to do.
 """
 
 import csv
+import io
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -100,28 +101,33 @@ def _read_rows(
     head = _BANDS if banded else _LEVELS
     rows: list[dict[str, object]] = []
     lines[place] = (path, 1)
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != head:
-            message = f"{path}:1: columns are {reader.fieldnames}: make them {', '.join(head)}"
-            raise SpecError(message)
-        for cells in reader:
-            lines[(*place, len(rows))] = (path, reader.line_num)
-            rows.append(_row(cells, f"{path}:{reader.line_num}"))
+    try:
+        reader = csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
+        found = tuple(next(reader, ()))
+    except UnicodeDecodeError as error:
+        message = f"{path} is not in UTF-8: save it so ({error})"
+        raise SpecError(message) from error
+    if found != head:
+        message = f"{path}:1: columns are {', '.join(found)}: make them {', '.join(head)}"
+        raise SpecError(message)
+    for cells in reader:
+        lines[(*place, len(rows))] = (path, reader.line_num)
+        rows.append(_row(cells, banded, f"{path}:{reader.line_num}"))
     return rows
 
 
-def _row(cells: dict[str, str], where: str) -> dict[str, object]:
+def _row(cells: list[str], banded: bool, where: str) -> dict[str, object]:
     try:
-        row: dict[str, object] = {"relativity": float(cells["relativity"])}
-        if "level" in cells:
-            return {**row, "level": cells["level"]}
-        high = int(cells["to"]) if cells["to"] else None
-        return {**row, "low": int(cells["from"]), "high": high}
-    except (TypeError, ValueError) as error:
+        if not banded:
+            level, relativity = cells
+            return {"level": level, "relativity": float(relativity)}
+        low, high, relativity = cells
+        last = int(high) if high else None
+        return {"low": int(low), "high": last, "relativity": float(relativity)}
+    except ValueError as error:
         message = (
-            f"{where}: {dict(cells)} is no row: from and to are whole numbers (to is empty for no"
-            " end), relativity is a number"
+            f"{where}: {','.join(cells)} is no row: from and to are whole numbers (to is empty for"
+            " no end), relativity is a number, and there is no other column"
         )
         raise SpecError(message) from error
 
