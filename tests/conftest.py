@@ -18,6 +18,7 @@ from riskengine.vocabulary import Currency
 from tests.golden.rewrite import KEPT_RELEASE
 
 ROOT = Path(__file__).parent.parent
+CATALOGUE = ROOT / "src" / "riskengine" / "products" / "catalogue"
 PLANS = (
     PlanDesign("free_care", 0, 0, 0),
     PlanDesign("high_deductible", 200, 0.2, 1000),

@@ -96,4 +96,6 @@ class Operation(StrEnum):
     MULTIPLY = "multiply"
     ADD = "add"
     DIVIDE = "divide"
+    AT_MOST = "at_most"
+    AT_LEAST = "at_least"
     ROUND = "round"

@@ -7,6 +7,7 @@ live agree bit for bit. Floats carry the chain; the one rounding, to cents and h
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from typing import TypeAlias
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from riskengine.products.rate_book import Loadings
 from riskengine.vocabulary import FloatArray, IntArray, Operation
 
 CENT = Decimal("0.01")
+Planned: TypeAlias = tuple[str, Operation, FloatArray | float]
+"""A step still to be taken: its name, what it does, and with which value."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def premium_chain(
     trend comes before the benefit, because a fixed deductible loses its bite as costs rise.
     """
     use = utilisation.factor(actuarial_value)
-    planned: Sequence[tuple[str, Operation, FloatArray | float]] = (
+    planned: Sequence[Planned] = (
         ("pure_premium", Operation.START, mean),
         ("trend_factor", Operation.MULTIPLY, loadings.trend_factor),
         ("actuarial_value", Operation.MULTIPLY, actuarial_value),
@@ -62,19 +65,32 @@ def premium_chain(
         ("fixed_expense", Operation.ADD, loadings.fixed_expense),
         ("permissible_loss_ratio", Operation.DIVIDE, loadings.permissible_loss_ratio),
     )
-    steps: list[Step] = []
-    running = np.zeros(len(mean))
+    steps = run(planned, np.zeros(len(mean)))
+    cents = round_half_up(steps[-1].running)
+    rounding = Step("offered_premium", Operation.ROUND, np.full(len(mean), 2.0), cents / 100)
+    return PremiumChain((*steps, rounding), cents)
+
+
+def run(planned: Sequence[Planned], running: FloatArray) -> tuple[Step, ...]:
+    """The steps one after the other, from `running` (n,) on; values are for one or for all n.
+
+    >>> planned = [("filed_premium", Operation.START, 80.0), ("cap", Operation.AT_MOST, 75.0)]
+    >>> [step.running.tolist() for step in run(planned, np.zeros(1))]
+    [[80.0], [75.0]]
+    """
+    steps = []
     for name, operation, value in planned:
-        column = np.broadcast_to(np.asarray(value, dtype=np.float64), mean.shape)
+        column = np.broadcast_to(np.asarray(value, dtype=np.float64), running.shape)
         running = apply(operation, running, column)
         steps.append(Step(name, operation, column, running))
-    cents = round_half_up(running)
-    steps.append(Step("offered_premium", Operation.ROUND, np.full(len(mean), 2.0), cents / 100))
-    return PremiumChain(tuple(steps), cents)
+    return tuple(steps)
 
 
 def apply(operation: Operation, running: FloatArray, value: FloatArray) -> FloatArray:
-    """One unrounded operation of the chain; anyone can replay a quote with it."""
+    """One operation of the chain; anyone can replay a quote with it.
+
+    A limit that is NaN does not bind: the member has nothing to be limited by.
+    """
     match operation:
         case Operation.START:
             return value
@@ -84,6 +100,10 @@ def apply(operation: Operation, running: FloatArray, value: FloatArray) -> Float
             return running + value
         case Operation.DIVIDE:
             return running / value
+        case Operation.AT_MOST:
+            return np.fmin(running, value)
+        case Operation.AT_LEAST:
+            return np.fmax(running, value)
         case Operation.ROUND:
             return round_half_up(running) / 100
 

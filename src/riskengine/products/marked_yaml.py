@@ -70,8 +70,8 @@ def read_marked(path: Path) -> Marked:
     except OSError as error:
         message = f"cannot read {path}: {error.strerror}"
         raise SpecError(message) from error
-    except yaml.YAMLError as error:
-        message = f"{path} is not valid YAML: {error}"
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        message = f"{path} is not valid YAML in UTF-8: {error}"
         raise SpecError(message) from error
     return Marked(path, content, lines)
 

@@ -50,6 +50,20 @@ def credibility_constant(
     return _Totals(*_by_cell(outcome, weight, level, levels)).constant
 
 
+def variance_components(
+    outcome: FloatArray, weight: FloatArray, level: IntArray, levels: int
+) -> tuple[float, float]:
+    """`s^2`, the variance within levels for one unit of weight, and `a`, that between them.
+
+    With m the weights, x the outcomes and bars for weighted means, over levels i and rows j:
+    `s^2 = sum_ij m_ij (x_ij - xbar_i)^2 / sum_i (n_i - 1)` and
+    `a = (sum_i m_i (xbar_i - xbar)^2 - (levels - 1) s^2) / (m - sum_i m_i^2 / m)`, both unbiased
+    (Buehlmann and Straub, 1970), so `a` may be negative: the levels differ by no more than chance.
+    NaN where there are fewer than two levels or no level with two rows.
+    """
+    return _Totals(*_by_cell(outcome, weight, level, levels)).components
+
+
 def _by_cell(
     outcome: FloatArray, weight: FloatArray, cell: IntArray, cells: int
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -72,17 +86,22 @@ class _Totals:
     squares: FloatArray
 
     @property
-    def constant(self) -> float:
+    def components(self) -> tuple[float, float]:
+        """`s^2` and `a` by their unbiased estimators; `a` may come out below 0, or be NaN."""
         there = self.weight > 0
         mean = self.cost / np.where(there, self.weight, 1.0)
         freedom = int(self.rows[there].sum() - there.sum())
         if freedom <= 0 or there.sum() < 2:
-            return float("inf")
+            return float("nan"), float("nan")
         process = max(float(np.sum(self.squares - self.cost * mean)), 0.0) / freedom
         total = self.weight.sum()
         collective = self.cost.sum() / total
         between = np.sum(self.weight * (mean - collective) ** 2) - (there.sum() - 1) * process
-        spread = between / (total - np.sum(self.weight**2) / total)
+        return process, float(between / (total - np.sum(self.weight**2) / total))
+
+    @property
+    def constant(self) -> float:
+        process, spread = self.components
         return max(float(process / spread), _FLOOR) if spread > 0 else float("inf")
 
     @property

@@ -1,0 +1,238 @@
+"""Underwriting rules as data: accept, load, exclude, refer or decline, with every reason.
+
+A rule is a list of conditions of a closed vocabulary, all of which must hold, and an outcome. An
+answer that is unknown never counts as harmless: a rule that hangs on it refers the case, and says
+what is missing. Left out: reading the files (`riskengine.products.rate_book_read`).
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, model_validator
+
+from riskengine.errors import AnswerError, InputError, Problem
+from riskengine.products.product import LaxDate
+from riskengine.products.rate_book_numbers import Positive
+from riskengine.vocabulary import AnyArray, BoolArray, Columns, FloatArray, Frozen, IntArray, Text
+
+Levels = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+
+
+class Outcome(StrEnum):
+    """What underwriting may decide, from the mildest to the hardest."""
+
+    ACCEPT = "accept"
+    LOAD = "load"
+    EXCLUDE = "exclude"
+    REFER = "refer"
+    DECLINE = "decline"
+
+
+class Severity(IntEnum):
+    """The outcomes as numbers, so that the hardest of many is their maximum."""
+
+    ACCEPT = 0
+    LOAD = 1
+    EXCLUDE = 2
+    REFER = 3
+    DECLINE = 4
+
+
+_TOO_MUCH = Text(
+    zh="加费合计超过费率手册的上限，需人工核保。",
+    en="The loadings add up to more than the rate book allows; an underwriter decides.",
+)
+
+
+class AnswerField(Frozen):
+    """An answer the rules read: its `levels`, or a number in `unit` within bounds."""
+
+    field: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    levels: Levels | None = None
+    minimum: float = -np.inf
+    maximum: float = np.inf
+    unit: str = ""
+
+    def odd(self, values: AnyArray) -> BoolArray:
+        """Which values (n,) can be no answer; a missing one can."""
+        missing = np.asarray(pd.isna(values), dtype=bool)
+        if self.levels is not None:
+            return ~missing & ~np.isin(values, np.array(self.levels, dtype=object))
+        numbers = np.asarray(values, dtype=np.float64)
+        return ~missing & ~((numbers >= self.minimum) & (numbers <= self.maximum))
+
+    @property
+    def allowed(self) -> str:
+        """The values it can have, in words."""
+        if self.levels is not None:
+            return "one of " + ", ".join(self.levels)
+        return f"a number from {self.minimum:g} to {self.maximum:g} {self.unit}".rstrip()
+
+
+class Condition(Frozen):
+    """One thing an answer must be: exactly one of `at_least`, `below` and `one_of`."""
+
+    field: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    at_least: float | None = Field(default=None, allow_inf_nan=False)
+    below: float | None = Field(default=None, allow_inf_nan=False)
+    one_of: Levels | None = None
+
+    @model_validator(mode="after")
+    def is_one_test(self) -> "Condition":
+        given = [self.at_least is not None, self.below is not None, self.one_of is not None]
+        if sum(given) != 1:
+            message = f"condition on {self.field} needs exactly one of at_least, below and one_of"
+            raise ValueError(message)
+        return self
+
+    def holds(self, columns: Columns) -> tuple[BoolArray, BoolArray]:
+        """Whether it holds, and whether that is unknown, for n members, (n,) each."""
+        values = columns[self.field]
+        unknown = np.asarray(pd.isna(values), dtype=bool)
+        if self.one_of is not None:
+            return np.isin(values, np.array(self.one_of, dtype=object)) & ~unknown, unknown
+        numbers = np.asarray(values, dtype=np.float64)
+        if self.at_least is not None:
+            return numbers >= self.at_least, unknown
+        return numbers < (self.below or 0.0), unknown
+
+
+class UnderwritingRule(Frozen):
+    """What follows where all conditions of `when` hold.
+
+    A load needs its `loading`, a share on top of the premium; an exclusion its text.
+    """
+
+    rule: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    when: Annotated[tuple[Condition, ...], Field(strict=False, min_length=1)]
+    outcome: Annotated[Outcome, Field(strict=False)]
+    reason: Text
+    loading: Positive | None = None
+    exclusion: Text | None = None
+
+    @model_validator(mode="after")
+    def has_what_it_needs(self) -> "UnderwritingRule":
+        if (self.loading is not None) != (self.outcome is Outcome.LOAD):
+            message = f"rule {self.rule}: give `loading` for outcome load, and for no other"
+            raise ValueError(message)
+        if (self.exclusion is not None) != (self.outcome is Outcome.EXCLUDE):
+            message = f"rule {self.rule}: give `exclusion` for outcome exclude, and for no other"
+            raise ValueError(message)
+        return self
+
+
+class Underwriting(Frozen):
+    """The rules of one market; an empty list accepts everybody, and `reference` says why."""
+
+    market: str
+    edition: str
+    effective_from: LaxDate
+    reference: str = Field(min_length=1)
+    answers: Annotated[tuple[AnswerField, ...], Field(strict=False)]
+    rules: Annotated[tuple[UnderwritingRule, ...], Field(strict=False)]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the answers the rules read."""
+        return tuple(answer.field for answer in self.answers)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided of one member, and why; `missing` are answers still to be given."""
+
+    outcome: Outcome
+    loading: float
+    exclusions: tuple[Text, ...]
+    reasons: tuple[tuple[str, Text], ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """The decisions on n members: `severity` (n,), `loading` (n,) a share of premium.
+
+    `fired` and `open_` (rules, n): rules that hold, and rules that hang on an unknown answer;
+    `unknown` (fields, n) are the unknown answers, in the order of `Underwriting.fields`, and
+    `too_much` (n,) says whose loadings exceed what the rate book allows.
+    """
+
+    underwriting: Underwriting
+    severity: IntArray
+    loading: FloatArray
+    fired: BoolArray
+    open_: BoolArray
+    unknown: BoolArray
+    too_much: BoolArray
+
+    def of(self, row: int) -> Decision:
+        """The decision on the member in `row`, in words.
+
+        Reasons are of the rules that hold, as rule and text; `missing` is what open rules ask.
+        """
+        rules = self.underwriting.rules
+        held = [rule for rule, fired in zip(rules, self.fired[:, row], strict=True) if fired]
+        waiting = [rule for rule, open_ in zip(rules, self.open_[:, row], strict=True) if open_]
+        reasons = [(rule.rule, rule.reason) for rule in held]
+        if self.too_much[row]:
+            reasons.append(("loading_too_high", _TOO_MUCH))
+        asked = {test.field for rule in waiting for test in rule.when}
+        unknown = dict(zip(self.underwriting.fields, self.unknown[:, row], strict=True))
+        return Decision(
+            outcome=Outcome[Severity(int(self.severity[row])).name],
+            loading=float(self.loading[row]),
+            exclusions=tuple(rule.exclusion for rule in held if rule.exclusion is not None),
+            reasons=tuple(reasons),
+            missing=tuple(name for name in sorted(asked) if unknown[name]),
+        )
+
+
+def underwrite(
+    underwriting: Underwriting, columns: Columns, size: int, most_loading: float
+) -> Decisions:
+    """Decide on `size` members from their answers, `columns` (size,) by name.
+
+    The hardest outcome of the rules that hold; loadings add up, and refer above `most_loading`, a
+    share of premium. A rule that hangs on an unknown answer refers, unless another declines. A
+    column that is absent is unknown for all. Raises `AnswerError` for values that can be no answer
+    and `InputError` where a column has another length.
+    """
+    answers = {name: columns.get(name, np.full(size, None)) for name in underwriting.fields}
+    for name, values in answers.items():
+        if len(values) != size:
+            message = f"column {name} has {len(values)} rows, not {size}: give one a member"
+            raise InputError(message)
+    problems = answer_problems(underwriting, answers)
+    if problems:
+        raise AnswerError(problems)
+    shape = (len(underwriting.rules), size)
+    fired, open_ = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    severity, loading = np.zeros(size, dtype=np.int64), np.zeros(size)
+    for at, rule in enumerate(underwriting.rules):
+        tests = [test.holds(answers) for test in rule.when]
+        fired[at] = np.all([holds & ~unknown for holds, unknown in tests], axis=0)
+        open_[at] = ~fired[at] & ~np.any([~holds & ~unknown for holds, unknown in tests], axis=0)
+        hard = Severity[rule.outcome.name]
+        severity = np.maximum(severity, np.where(fired[at], hard, Severity.ACCEPT))
+        severity = np.maximum(severity, np.where(open_[at], Severity.REFER, Severity.ACCEPT))
+        if rule.loading is not None:
+            loading = loading + np.where(fired[at], rule.loading.value, 0.0)
+    too_much = loading > most_loading + 1e-12
+    severity = np.maximum(severity, np.where(too_much, Severity.REFER, Severity.ACCEPT))
+    unknown = np.zeros((len(answers), size), dtype=bool)
+    for at, values in enumerate(answers.values()):
+        unknown[at] = pd.isna(values)
+    return Decisions(underwriting, severity, loading, fired, open_, unknown, too_much)
+
+
+def answer_problems(underwriting: Underwriting, columns: Columns) -> list[Problem]:
+    """Every value that can be no answer, with what can; a column that is absent has none."""
+    return [
+        Problem(row, answer.field, str(columns[answer.field][row]), f"must be {answer.allowed}")
+        for answer in underwriting.answers
+        if answer.field in columns
+        for row in np.flatnonzero(answer.odd(columns[answer.field])).tolist()
+    ]
