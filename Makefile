@@ -55,7 +55,7 @@ bench-risk: $(READY) ## measure risk models on real data sets in RISK_DATA, agai
 bench-pricing: $(READY) ## measure what benefits are priced at, and the kernel, into benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.pricing
 
-golden: $(READY) ## rewrite the golden quotes
+golden: $(READY) ## rewrite the golden quotes and premiums
 	$(BIN)/python -m tests.golden.rewrite
 
 notebooks: $(READY) ## run the notebooks

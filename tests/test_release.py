@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from riskengine.errors import ReleaseError, SpecError
+from riskengine.pricing.perils import Incidence
+from riskengine.products.benefit import Peril
 from riskengine.release import Release, build_release, load_release, save_release
 from riskengine.risk.continuance import Continuance
 from riskengine.risk.model import RiskModel
@@ -57,6 +59,18 @@ def test_the_hash_moves_with_every_part_that_prices(release: Release) -> None:
     }
     assert len(others | {base}) == 4
     assert rebuilt(release).hash == base
+
+
+def test_a_release_keeps_the_models_of_its_perils(release: Release, tmp_path: Path) -> None:
+    cancer = {Peril.CANCER: Incidence({"in_situ": 0.2, "invasive": 0.8})}
+    kept = rebuilt(release, perils=cancer)
+    assert kept.hash != rebuilt(release).hash
+    save_release(kept, tmp_path)
+    assert load_release(tmp_path).perils == cancer
+    path = tmp_path / "perils" / "cancer.json"
+    path.write_text(path.read_text().replace("0.2", "0.3").replace("0.8", "0.7"))
+    with pytest.raises(ReleaseError, match="changed after the release was built"):
+        load_release(tmp_path)
 
 
 @pytest.mark.parametrize(

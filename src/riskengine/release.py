@@ -6,7 +6,8 @@ are written as text files; the hash is over their bytes, so two releases with on
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -15,8 +16,11 @@ import pydantic
 
 from riskengine import __version__
 from riskengine.errors import ReleaseError, SpecError
+from riskengine.pricing.peril_files import perils_from_files, perils_to_files
+from riskengine.pricing.perils import PerilModel
 from riskengine.pricing.rating import check_order, check_permitted
 from riskengine.pricing.utilisation import InducedUtilisation
+from riskengine.products.benefit import Peril
 from riskengine.products.product import Catalogue
 from riskengine.products.rate_book import Loadings, RateBook, dates_of, loadings_on
 from riskengine.profiles.feature import Purpose
@@ -35,7 +39,8 @@ _LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow")
 class Release:
     """What prices. Build with `build_release`, keep with `save_release`.
 
-    `hash` is the SHA-256 over the release's files, 64 hexadecimal digits.
+    `perils` are the distributions that benefits of services, days and events are priced on. `hash`
+    is the SHA-256 over the release's files, 64 hexadecimal digits.
     """
 
     medical_spend: RiskModel
@@ -45,6 +50,7 @@ class Release:
     ranking_policy: RankingPolicy
     questions: tuple[Question, ...]
     versions: dict[str, str]
+    perils: Mapping[Peril, PerilModel] = field(default_factory=dict)
     hash: str = ""
 
     def loadings(self, as_of: date) -> Loadings:
@@ -58,6 +64,7 @@ def build_release(
     catalogue: Catalogue,
     rate_book: RateBook,
     ranking_policy: RankingPolicy,
+    perils: Mapping[Peril, PerilModel] | None = None,
 ) -> Release:
     """Put a release together; raises `SpecError` when its parts do not fit each other."""
     if catalogue.market != rate_book.market:
@@ -86,7 +93,14 @@ def build_release(
     _check_questions(medical_spend, questions)
     versions = {name: version(name) for name in _LIBRARIES} | {"riskengine": __version__}
     release = Release(
-        medical_spend, utilisation, catalogue, rate_book, ranking_policy, questions, versions
+        medical_spend,
+        utilisation,
+        catalogue,
+        rate_book,
+        ranking_policy,
+        questions,
+        versions,
+        perils or {},
     )
     return replace(release, hash=_hash_of(_digests(_files(release))))
 
@@ -203,6 +217,7 @@ def _from_files(folder: Path) -> Release:
             ranking_policy=RankingPolicy.model_validate_json(texts["ranking_policy.json"]),
             questions=questions.validate_json(texts["questions.json"]),
             versions=json.loads(texts["versions.json"]),
+            perils=perils_from_files(folder / "perils"),
         )
     except (KeyError, ValueError) as error:
         message = f"{folder} is a release this version cannot read: {error}"
@@ -223,6 +238,7 @@ def _files(release: Release) -> dict[str, bytes]:
         "questions.json": _json([q.model_dump(mode="json") for q in release.questions]),
         "versions.json": _json(release.versions),
         **{f"models/medical_spend/{name}": content for name, content in model.items()},
+        **{f"perils/{name}": c for name, c in perils_to_files(release.perils).items()},
     }
 
 

@@ -1,4 +1,4 @@
-"""Rewrites the golden quotes (`make golden`). The kept release is made once and then left alone."""
+"""Rewrites the golden quotes and premiums (`make golden`); what is kept is made once, then left."""
 
 import json
 from datetime import date
@@ -13,6 +13,7 @@ from riskengine.risk.spec import read_spec
 from riskengine.service.contracts import quote_response
 from riskengine.sources.rand_hie import read_study, tables_from_study
 from riskengine.training import assemble_release, complete_experience, learn_utilisation
+from tests.golden.markets import write_premiums
 
 TESTS = Path(__file__).parent.parent
 KEPT_RELEASE = TESTS / "artefacts" / "release-0.1.0"
@@ -63,6 +64,7 @@ def main() -> None:
         save_release(small_release(), KEPT_RELEASE)
     text = json.dumps(golden_quotes(load_release(KEPT_RELEASE)), ensure_ascii=False, indent=1)
     QUOTES.write_text(text + "\n", encoding="utf-8")
+    write_premiums()
 
 
 if __name__ == "__main__":

@@ -85,7 +85,11 @@ def filed_premium(base_rate: float, tariff: Tariff, columns: Columns) -> tuple[S
 
     Raises `AnswerError` as `relativities`.
     """
-    found = relativities(tariff, columns)
+    return filed_steps(base_rate, relativities(tariff, columns))
+
+
+def filed_steps(base_rate: float, found: Mapping[str, FloatArray]) -> tuple[Step, ...]:
+    """The same from `relativities` found before, (n,) by factor: many plans share a tariff."""
     planned: list[Planned] = [("base_rate", Operation.START, base_rate)]
     planned += [(name, Operation.MULTIPLY, values) for name, values in found.items()]
     return run(planned, np.zeros(len(next(iter(found.values())))))

@@ -5,13 +5,13 @@ import pandas as pd
 
 from riskengine.errors import InputError, SpecError
 from riskengine.pricing.premium import round_half_up
+from riskengine.products.product import completed_years
 from riskengine.products.rate_book_edition import (
     Edition,
     FamilyDiscount,
     FamilyTiers,
     SumOfMembers,
 )
-from riskengine.products.rate_book_factors import completed_years
 from riskengine.vocabulary import AnyArray, BoolArray, FloatArray, IntArray
 
 

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from riskengine.errors import InputError
+from riskengine.products.benefit import Peril, Unit
 from riskengine.products.rate_book_edition import Edition
 from riskengine.vocabulary import FloatArray
 
@@ -91,6 +92,25 @@ def trend_factor(edition: Edition, experience_middle: date, cover_middle: date) 
     `((1 + cost trend) * (1 + utilisation trend)) ^ years`; what is left of a whole year counts in
     days of 1 / 365.25. Raises `InputError` for a cover before the experience.
     """
+    a_year = (1 + edition.trend.cost.value) * (1 + edition.trend.utilisation.value)
+    return float(a_year ** _years_between(experience_middle, cover_middle))
+
+
+def peril_trends(
+    edition: Edition, experience_middle: date, cover_middle: date
+) -> dict[Peril, float]:
+    """The trend factor of every peril, as `trend_factor` counts the years.
+
+    Money grows by cost and utilisation. Days and events are counts: what is paid for each stands
+    in the contract, so they grow by utilisation alone. Raises as `trend_factor`.
+    """
+    money = trend_factor(edition, experience_middle, cover_middle)
+    years = _years_between(experience_middle, cover_middle)
+    count = float((1 + edition.trend.utilisation.value) ** years)
+    return {peril: money if peril.unit is Unit.CURRENCY else count for peril in Peril}
+
+
+def _years_between(experience_middle: date, cover_middle: date) -> float:
     whole = cover_middle.year - experience_middle.year
     left = cover_middle - years_later(experience_middle, whole)
     years = whole + left.days / _DAYS
@@ -100,8 +120,7 @@ def trend_factor(edition: Edition, experience_middle: date, cover_middle: date) 
             " swap them, or price with the edition of that time"
         )
         raise InputError(message)
-    a_year = (1 + edition.trend.cost.value) * (1 + edition.trend.utilisation.value)
-    return float(a_year**years)
+    return years
 
 
 def middle(first: date, last: date) -> date:

@@ -3,11 +3,12 @@
 from datetime import date
 from typing import Annotated
 
+import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
 from riskengine.errors import SpecError, UnknownNameError
 from riskengine.products.benefit import Benefit, MedicalBenefit, Peril
-from riskengine.vocabulary import Currency, Frozen, Text
+from riskengine.vocabulary import BoolArray, Currency, FloatArray, Frozen, Text
 
 LaxDate = Annotated[date, Field(strict=False)]
 LaxCurrency = Annotated[Currency, Field(strict=False)]
@@ -25,6 +26,17 @@ def _told(text: Text) -> Text:
 Told = Annotated[Text, AfterValidator(_told)]
 """A text that is there in both languages."""
 
+_ONE_DAY = 1 / 365.25
+
+
+def completed_years(age: FloatArray) -> FloatArray:
+    """Whole years of ages given in years of 365.25 days; a birthday counts on its day.
+
+    >>> completed_years(np.array([20.5, 20.999, 21.0])).tolist()
+    [20.0, 21.0, 21.0]
+    """
+    return np.floor(age + _ONE_DAY)
+
 
 class AgeRange(Frozen):
     """Ages at entry, inclusive, in whole years."""
@@ -39,12 +51,21 @@ class AgeRange(Frozen):
             raise ValueError(message)
         return self
 
+    def outside(self, age: FloatArray) -> BoolArray:
+        """Who is too young or too old, (n,), by `age` in years; a missing age (NaN) is neither."""
+        years = completed_years(age)
+        return (years < self.minimum) | (years > self.maximum)
+
 
 class Plan(Frozen):
-    """One plan a member can buy: a variant of `product`, with one benefit or several."""
+    """One plan a member can buy: a variant of `product`, with one benefit or several.
+
+    `tariff` is the one of the market's rate book that rates it; None where the book has no tariffs.
+    """
 
     product: Name
     plan: Name
+    tariff: Name | None = None
     effective_from: LaxDate
     name: Told
     summary: Told

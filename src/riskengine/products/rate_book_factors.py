@@ -11,19 +11,9 @@ import numpy as np
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from riskengine.products.product import completed_years
 from riskengine.products.rate_book_numbers import Amount, Positive, Sourced
 from riskengine.vocabulary import AnyArray, Columns, FloatArray, Frozen, IntArray
-
-_ONE_DAY = 1 / 365.25
-
-
-def completed_years(age: FloatArray) -> FloatArray:
-    """Whole years of ages given in years of 365.25 days; a birthday counts on its day.
-
-    >>> completed_years(np.array([20.5, 20.999, 21.0])).tolist()
-    [20.0, 21.0, 21.0]
-    """
-    return np.floor(age + _ONE_DAY)
 
 
 class FactorRow(Frozen):

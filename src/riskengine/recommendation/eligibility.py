@@ -9,8 +9,6 @@ import numpy as np
 from riskengine.products.product import Plan
 from riskengine.vocabulary import BoolArray, FloatArray
 
-_ONE_DAY = 1 / 365.25
-
 
 class Gate(StrEnum):
     """Why a plan may not be offered."""
@@ -50,7 +48,6 @@ def gates(plan: Plan, age: FloatArray, as_of: date, *, renewal: bool = False) ->
     missing age (NaN) fails no gate, for it is reported as missing before.
     """
     low, high = plan.entry_age.minimum, plan.entry_age.maximum
-    years = np.floor(age + _ONE_DAY)
     return [
         GateResult(
             plan.plan,
@@ -64,7 +61,7 @@ def gates(plan: Plan, age: FloatArray, as_of: date, *, renewal: bool = False) ->
             Gate.ENTRY_AGE,
             "age",
             f"for ages {low} to {high}",
-            ((years < low) | (years > high)) & (not renewal),
+            plan.entry_age.outside(age) & (not renewal),
         ),
     ]
 
