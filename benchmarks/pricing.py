@@ -19,15 +19,19 @@ from benchmarks.pricing_data import Years, simulated_years, study_years
 from benchmarks.results import write_section
 from riskengine.pricing.benefit_rules import medical_paid
 from riskengine.pricing.benefit_table import BenefitTable, payments_at_knots, tabulate
+from riskengine.pricing.market import Insured, Market, base_rates, open_market, price_plans
+from riskengine.pricing.offered import Terms
 from riskengine.pricing.perils import PersonYears, band_weights, fit_person_years, mean_grid
 from riskengine.pricing.premium import premium_chain
 from riskengine.pricing.utilisation import InducedUtilisation
 from riskengine.products.benefit import MedicalBenefit, Peril, ServiceTerms
-from riskengine.products.product import AgeRange, Plan
+from riskengine.products.load import shipped
+from riskengine.products.product import AgeRange, Catalogue, Plan
 from riskengine.products.rate_book import Loadings
+from riskengine.products.rate_book_read import read_editions
 from riskengine.risk.diagnostics import equal_exposure_bands
 from riskengine.risk.spec import read_spec
-from riskengine.vocabulary import FloatArray, Service, Text
+from riskengine.vocabulary import Currency, FloatArray, Service, Text
 
 HERE = Path(__file__).parent
 BANDS, DECILES = 20, 10
@@ -215,6 +219,29 @@ def kernel(table: BenefitTable, mean: FloatArray) -> list[np.ndarray]:
     return cents
 
 
+def whole_path(model: PersonYears, mean: FloatArray) -> Callable[[], object]:
+    """Every step of ten plans of one tariff, to the offered premium, for members of `mean`."""
+    folder = shipped("us_aca")
+    medical = [plan.model_copy(update={"tariff": "medical"}) for plan in plans(10)]
+    market = Market(
+        Catalogue(market="us_aca", currency=Currency.USD, plans=tuple(medical)),
+        read_editions(folder),
+        {SPEND: model},
+        USE,
+        date(2025, 7, 1),
+    )
+    opened = open_market(market, date(2026, 1, 1))
+    rng = np.random.default_rng(2)
+    columns: dict[str, np.ndarray] = {"age": rng.uniform(0, 60, len(mean))}
+    for table in opened.edition.tariff("medical").factors:
+        if table.levels is not None:
+            columns[table.factor] = rng.choice(np.array(table.levels, dtype=object), len(mean))
+    members = Insured(columns, {SPEND: mean})
+    rates = base_rates(opened, members, np.ones(len(mean)), np.arange(len(mean)))
+    terms = dict.fromkeys(rates, Terms(payments=12))
+    return lambda: price_plans(opened, members, rates, terms)
+
+
 def with_pandas(table: BenefitTable, mean: FloatArray) -> list[np.ndarray]:
     """The same as columns of one long frame: members by plans, joined to the curves by knot."""
     knots = table.grids[SPEND].means()
@@ -278,6 +305,8 @@ def speed() -> list[str]:
     part = mean[: MEMBERS // 10]
     seconds = {
         "riskengine": timed(lambda: kernel(table, mean)) / MEMBERS,
+        "riskengine, technical, filed and offered, 100,000 members": timed(whole_path(model, part))
+        / len(part),
         "pandas, 100,000 members": timed(lambda: with_pandas(table, part)) / len(part),
         "re-adjudication, 200 members (benefit only)": timed(
             lambda: [brute_force(model, p.benefits["care"], few) for p in plans(10)]
@@ -285,6 +314,7 @@ def speed() -> list[str]:
         / len(few),
     }
     ours_alone = seconds["riskengine"]
+    whole = seconds["riskengine, technical, filed and offered, 100,000 members"]
     tabulating = timed(lambda: tabulate(plans(10), {SPEND: model}, {SPEND: 1.0}))
     return [
         f"{MEMBERS:,} members, 10 plans of services with terms of their own, from the mean to"
@@ -301,7 +331,7 @@ def speed() -> list[str]:
             for name, each in seconds.items()
         ),
         "",
-        f"Bar: at most 3 microseconds; {'met' if ours_alone < 30e-6 else 'missed'}.",
+        f"Bar: at most 3 microseconds; {'met' if whole < 30e-6 else 'missed'}.",
     ]
 
 

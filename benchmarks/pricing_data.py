@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-import pyarrow as arrow
 
 from riskengine.profiles.build import build_experience
+from riskengine.profiles.services import years_by_service
 from riskengine.risk.fit import cross_fit, held_out_mean
 from riskengine.risk.spec import ModelSpec
 from riskengine.sources.rand_hie import read_study, tables_from_study
@@ -55,30 +54,10 @@ def study_years(spec: ModelSpec) -> Years:
     for number, part in enumerate(held_out):
         fold[part.split.test] = number
     exposure = experience["exposure"].to_numpy()
-    amounts, visits = _by_service(tables["claims"], experience["policy_id"], exposure)
-    return Years(amounts, visits, held_out_mean(held_out, experience), exposure, fold)
-
-
-def _by_service(
-    claims: arrow.Table, policies: arrow.ChunkedArray, exposure: FloatArray
-) -> tuple[dict[Service, FloatArray], dict[Service, FloatArray]]:
-    """Annual allowed amounts and visits of each policy, by service that was used at all."""
-    lines = claims.select(["policy_id", "service", "allowed_amount", "visit_count"]).to_pandas()
-    amount, visit = (
-        lines.pivot_table(
-            index="policy_id", columns="service", values=name, aggfunc="sum", observed=True
-        ).reindex(policies.to_pandas())
-        for name in ("allowed_amount", "visit_count")
+    services = years_by_service(tables["claims"], experience["policy_id"], exposure)
+    return Years(
+        services.amounts, services.visits, held_out_mean(held_out, experience), exposure, fold
     )
-    used = [service for service in Service if service.value in amount]
-    return (
-        {s: amount[s.value].fillna(0.0).to_numpy() / exposure for s in used},
-        {Service.OUTPATIENT: _column(visit, Service.OUTPATIENT) / exposure},
-    )
-
-
-def _column(frame: pd.DataFrame, service: Service) -> FloatArray:
-    return np.asarray(frame[service.value].fillna(0.0))
 
 
 def simulated_years(
