@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+from benchmarks.pricing_data import simulated_years
 
 from riskengine.pricing.household import household_premiums
 from riskengine.pricing.market import (
@@ -18,12 +19,13 @@ from riskengine.pricing.market import (
     price_problems,
 )
 from riskengine.pricing.offered import Terms
-from riskengine.pricing.peril_files import perils_from_files
+from riskengine.pricing.peril_files import perils_from_files, perils_to_files
+from riskengine.pricing.perils import Incidence, PerilModel, fit_person_years, fit_stays
 from riskengine.pricing.utilisation import InducedUtilisation
 from riskengine.products.benefit import Peril
 from riskengine.products.load import read_catalogue, shipped
 from riskengine.products.rate_book_read import read_editions
-from riskengine.vocabulary import Columns
+from riskengine.vocabulary import Columns, Service
 
 TESTS = Path(__file__).parent.parent
 KEPT_PERILS = TESTS / "artefacts" / "perils-0.1.0"
@@ -43,6 +45,50 @@ MEANS = {
     Peril.SURGERY: 0.03,
 }
 """Annual means of a member of average risk, in the currency of either market, days and events."""
+
+
+SERVICES = {
+    Peril.MEDICAL_SPEND: tuple(Service),
+    Peril.INPATIENT: (Service.INPATIENT,),
+    Peril.OUTPATIENT: (Service.OUTPATIENT,),
+    Peril.DRUGS: (Service.DRUG,),
+    Peril.ACCIDENT_SPEND: (Service.EMERGENCY,),
+}
+EVENTS: dict[Peril, PerilModel] = {
+    Peril.CRITICAL_ILLNESS: Incidence({"early": 0.25, "moderate": 0.1, "severe": 0.65}),
+    Peril.CANCER: Incidence({"in_situ": 0.2, "invasive": 0.8}),
+    Peril.ACCIDENT: Incidence({"slight": 0.7, "serious": 0.1, "total": 0.2}),
+    Peril.SURGERY: Incidence({"minor": 0.6, "intermediate": 0.3, "major": 0.1}),
+}
+
+
+def simulated_perils(bands: int, most_rows: int, of_stays: int) -> dict[Peril, PerilModel]:
+    """Synthetic experience at the level of `MEANS`, with the stays of the first so many years."""
+    years, stays = simulated_years(range(2))
+    first = stays.person < of_stays
+    expected = (stays.mean[:of_stays], np.ones(of_stays))
+    models = {
+        **EVENTS,
+        Peril.HOSPITAL_DAYS: fit_stays(stays.person[first], stays.days[first], expected, bands),
+    }
+    for peril, services in SERVICES.items():
+        cost = np.sum([years.amounts[service] for service in services], axis=0)
+        visited = [service for service in services if service is Service.OUTPATIENT]
+        models[peril] = fit_person_years(
+            {s: MEANS[peril] / cost.mean() * years.amounts[s] for s in services},
+            {service: years.visits[service] for service in visited},
+            (MEANS[peril] * years.mean / years.mean.mean(), years.exposure),
+            bands,
+            most_rows,
+        )
+    return models
+
+
+def keep_perils() -> None:
+    """Write the kept experience, once; it is left alone then."""
+    KEPT_PERILS.mkdir(parents=True)
+    for name, content in perils_to_files(simulated_perils(2, 160, 6000)).items():
+        (KEPT_PERILS / name).write_bytes(content)
 
 
 def kept_market(name: str) -> Market:

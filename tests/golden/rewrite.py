@@ -13,7 +13,7 @@ from riskengine.risk.spec import read_spec
 from riskengine.service.contracts import quote_response
 from riskengine.sources.rand_hie import read_study, tables_from_study
 from riskengine.training import assemble_release, complete_experience, learn_utilisation
-from tests.golden.markets import write_premiums
+from tests.golden.markets import KEPT_PERILS, keep_perils, write_premiums
 
 TESTS = Path(__file__).parent.parent
 KEPT_RELEASE = TESTS / "artefacts" / "release-0.1.0"
@@ -64,6 +64,8 @@ def main() -> None:
         save_release(small_release(), KEPT_RELEASE)
     text = json.dumps(golden_quotes(load_release(KEPT_RELEASE)), ensure_ascii=False, indent=1)
     QUOTES.write_text(text + "\n", encoding="utf-8")
+    if not KEPT_PERILS.is_dir():
+        keep_perils()
     write_premiums()
 
 

@@ -7,23 +7,12 @@ import pytest
 from benchmarks.pricing_data import simulated_years
 
 from riskengine.pricing.benefit_table import BenefitTable, tabulate
-from riskengine.pricing.perils import Incidence, PerilModel, fit_person_years, fit_stays
+from riskengine.pricing.perils import PerilModel
 from riskengine.products.benefit import Peril
 from riskengine.products.load import read_catalogue, shipped
-from riskengine.vocabulary import FloatArray, Service
+from riskengine.vocabulary import FloatArray
+from tests.golden.markets import MEANS, simulated_perils
 
-MEANS = {
-    Peril.MEDICAL_SPEND: 6500.0,
-    Peril.INPATIENT: 3000.0,
-    Peril.OUTPATIENT: 1500.0,
-    Peril.DRUGS: 900.0,
-    Peril.ACCIDENT_SPEND: 120.0,
-    Peril.HOSPITAL_DAYS: 0.8,
-    Peril.CRITICAL_ILLNESS: 0.004,
-    Peril.CANCER: 0.002,
-    Peril.ACCIDENT: 0.001,
-    Peril.SURGERY: 0.03,
-}
 SPREAD = np.array([0.2, 0.5, 1.0, 2.0, 5.0])
 RICHER = {
     "cn": [
@@ -38,39 +27,12 @@ RICHER = {
     ],
     "us_aca": [["bronze", "silver", "gold", "platinum"]],
 }
-SERVICES = {
-    Peril.MEDICAL_SPEND: tuple(Service),
-    Peril.INPATIENT: (Service.INPATIENT,),
-    Peril.OUTPATIENT: (Service.OUTPATIENT,),
-    Peril.DRUGS: (Service.DRUG,),
-    Peril.ACCIDENT_SPEND: (Service.EMERGENCY,),
-}
 
 
 @pytest.fixture(scope="module")
 def perils() -> dict[Peril, PerilModel]:
     """Synthetic experience at the level of `MEANS`: shapes of care by service, stays and events."""
-    years, stays = simulated_years(range(2))
-    models: dict[Peril, PerilModel] = {
-        Peril.CRITICAL_ILLNESS: Incidence({"early": 0.25, "moderate": 0.1, "severe": 0.65}),
-        Peril.CANCER: Incidence({"in_situ": 0.2, "invasive": 0.8}),
-        Peril.ACCIDENT: Incidence({"slight": 0.7, "serious": 0.1, "total": 0.2}),
-        Peril.SURGERY: Incidence({"minor": 0.6, "intermediate": 0.3, "major": 0.1}),
-        Peril.HOSPITAL_DAYS: fit_stays(
-            stays.person, stays.days, (stays.mean, np.ones(len(stays.mean))), bands=4
-        ),
-    }
-    for peril, services in SERVICES.items():
-        cost = np.sum([years.amounts[service] for service in services], axis=0)
-        level = MEANS[peril] / cost.mean()
-        models[peril] = fit_person_years(
-            {service: level * years.amounts[service] for service in services},
-            {Service.OUTPATIENT: years.visits[Service.OUTPATIENT]},
-            (MEANS[peril] * years.mean / years.mean.mean(), years.exposure),
-            bands=5,
-            most_rows=2000,
-        )
-    return models
+    return simulated_perils(bands=5, most_rows=2000, of_stays=20_000)
 
 
 def expected(table: BenefitTable, plan: str) -> FloatArray:
