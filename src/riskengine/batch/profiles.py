@@ -22,7 +22,7 @@ from riskengine.profiles.feature import Facts, Feature
 from riskengine.profiles.features import FEATURES
 from riskengine.sources.parquet import parquet_schema
 from riskengine.sources.query import Engine, connect, open_folder
-from riskengine.tables import CONTRACTS
+from riskengine.tables import COLUMNS
 
 JOINED_ROWS = 125_000
 _OF_SPARK = ("part-", "SUCCESS", "temporary")
@@ -71,7 +71,7 @@ def write_profiles(
         if engine is Engine.DUCKDB:
             numbered = spine.mutate(**{ROW: ibis.row_number().over(order_by=KEYS)})
             spine = connection.create_table("spine", numbered, temp=True)
-        _check_spine(connection, spine, tables)
+        _check_spine(connection, job, spine, tables)
         _check_currency(connection, tables)
         if engine is Engine.SPARK:
             progress("building profiles on Spark")
@@ -84,7 +84,7 @@ def _check_place(job: ProfileJob, engine: Engine) -> None:
     if engine is Engine.DUCKDB and job.out.is_dir():
         message = f"{job.out} is a folder; give a file, such as {job.out / 'profiles.parquet'}"
         raise InputError(message)
-    if job.out.resolve() in {(job.data / f"{name}.parquet").resolve() for name in CONTRACTS}:
+    if job.out.resolve() in {(job.data / f"{name}.parquet").resolve() for name in COLUMNS}:
         message = f"{job.out} is a table of {job.data} itself; write the profiles elsewhere"
         raise InputError(message)
     if engine is Engine.SPARK and job.out.exists():
@@ -113,13 +113,15 @@ def _spine(connection: Any, job: ProfileJob, tables: dict[str, Any]) -> Any:
     return ibis.union(*per_date) if len(per_date) > 1 else per_date[0]
 
 
-def _check_spine(connection: Any, spine: Any, tables: dict[str, Any]) -> None:
+def _check_spine(connection: Any, job: ProfileJob, spine: Any, tables: dict[str, Any]) -> None:
     twice = spine.group_by(KEYS).aggregate(rows=spine.count())
     doubled = connection.to_pyarrow(twice.filter(twice.rows > 1).limit(1)).to_pylist()
     if doubled:
         first = doubled[0]
         message = f"the spine names {first['member_id']} as of {first['as_of']} twice; once will do"
         raise TableError(message)
+    if not job.spine:
+        return
     strangers = spine.anti_join(tables["members"], "member_id").select("member_id").distinct()
     count = int(connection.to_pyarrow(strangers.count()).as_py())
     if count:
@@ -151,7 +153,7 @@ def _on_duckdb(
         kind: part.filter(part[ROW].between(getvariable("first"), getvariable("last")))
         for kind, part in stored.items()
     }
-    query = connection.compile(join_parts(inside, job.features).order_by(ROW).drop(ROW))
+    query = connection.compile(join_parts(inside, job.features))
     spine_rows = int(connection.to_pyarrow(stored[Facts.MEMBER].count()).as_py())
     beside = job.out.with_name(job.out.name + ".part")
     rows = 0
@@ -161,7 +163,8 @@ def _on_duckdb(
         for first in range(0, spine_rows, JOINED_ROWS):
             connection.raw_sql(f"SET VARIABLE first = {first}")
             connection.raw_sql(f"SET VARIABLE last = {first + JOINED_ROWS - 1}")
-            profiles = connection.con.sql(query).to_arrow_table()
+            # Arrow orders a range of this many columns in a third of the time that DuckDB takes.
+            profiles = connection.con.sql(query).to_arrow_table().sort_by(ROW).drop_columns([ROW])
             rows += profiles.num_rows
             if written:
                 written.result()

@@ -55,7 +55,7 @@ def profile_expression(
 ) -> Any:
     """The query that builds profiles: an Ibis table over Ibis tables of one engine.
 
-    `tables` are those of `riskengine.tables.CONTRACTS` by name; one of the optional tables that
+    `tables` are those of `riskengine.tables.COLUMNS` by name; one of the optional tables that
     is not there leaves its features null. Rows of the spine whose member is not in `members` do
     not come back. The rows have no order. An engine short of memory may run `profile_parts` one
     by one and `join_parts` over ranges of members.
