@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as arrow
 
 from riskengine.errors import SpecError
+from riskengine.reporting.charts import Chart
 from riskengine.reporting.report import Section, render_report
 from riskengine.reporting.risk import lead_of, risk_sections
 from riskengine.reporting.risk_explanation import explanation_sections
@@ -218,7 +219,7 @@ def _draw(
     return render_report(title, lead_of(diagnosis), sections) + "\n", english
 
 
-def charts_of(sections: Sequence[Section]) -> dict[str, dict[str, str]]:
+def charts_of(sections: Sequence[Section]) -> dict[str, Chart]:
     """The charts of a report, by language, under a name made of their section's title."""
     found = {}
     for place, section in enumerate(sections, start=1):
