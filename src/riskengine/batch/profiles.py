@@ -181,7 +181,7 @@ def _on_duckdb(
     return rows
 
 
-@ibis.udf.scalar.builtin
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
 def getvariable(variable: str) -> int:  # type: ignore[empty-body]
     """DuckDB's variable of that name, which it plans with as if it were written out."""
 
