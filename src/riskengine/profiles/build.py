@@ -19,6 +19,8 @@ from riskengine.profiles.features import FEATURES
 from riskengine.tables import Tables
 from riskengine.vocabulary import Service
 
+_OF_CASES = (ops.CountStar, ops.Sum, ops.Mean, ops.Min, ops.Max, ops.BitOr)
+"""Aggregates that pass over nulls, so that a null stands for a row that does not count."""
 _COVERED_DAYS = tuple(feature for feature in FEATURES if feature.name.startswith("covered_days_"))
 
 
@@ -68,7 +70,7 @@ def profile_parts(
 ) -> dict[Facts, Any]:
     """One query for each kind of fact there is, with the columns that need it.
 
-    By `KEYS`, or by the number of the row where `spine` has a column `row`.
+    By `KEYS`, or by `ROW` where `spine` has that column: a number of its own for each row.
     """
     keys = spine.select(*(name for name in (ROW, *KEYS) if name in spine.columns))
     parts = {Facts.MEMBER: _member_part(tables, keys, features)}
@@ -137,20 +139,17 @@ def _member_part(tables: dict[str, Any], keys: Any, features: Sequence[Feature])
 
 
 def _unfiltered(aggregate: Any) -> Any:
-    """The same aggregate with each `where` as a case of what is aggregated.
-
-    DuckDB slices all columns anew for every FILTER, a third of the time of such an aggregation.
-    """
+    """The same aggregate with each `where` as a case: a fifth faster in DuckDB than its FILTER."""
 
     def case(node: Any, inside: dict[str, Any] | None) -> Any:
         node = node.__recreate__(inside) if inside else node
-        where = getattr(node, "where", None) if isinstance(node, ops.Reduction) else None
-        if where is None:
+        if not isinstance(node, _OF_CASES) or node.where is None:
             return node
+        where = node.where.to_expr()
         if isinstance(node, ops.CountStar):
-            return ops.Count(ops.IfElse(where, ops.Literal(1, "int8"), ibis.null("int8").op()))
+            return ibis.ifelse(where, 1, ibis.null("int8")).count().op()
         value = node.arg.to_expr()
-        counted = ibis.ifelse(where.to_expr(), value, ibis.null(value.type()))
+        counted = ibis.ifelse(where, value, ibis.null(value.type()))
         return node.copy(arg=counted.op(), where=None)
 
     return aggregate.op().replace(case, filter=ops.Value).to_expr()

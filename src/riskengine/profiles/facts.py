@@ -13,7 +13,7 @@ from riskengine.profiles.conditions import with_conditions
 from riskengine.profiles.feature import WINDOWS, Facts, days_between, millionths
 
 KEYS = ["member_id", "as_of"]
-ROW = "row"
+ROW = "spine_row"
 """The whole number a spine may give each of its rows, in order of `KEYS`: cheaper to group by."""
 _HAPPENED = {
     Facts.COVER: "start_date",
