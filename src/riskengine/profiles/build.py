@@ -19,7 +19,7 @@ from riskengine.profiles.features import FEATURES
 from riskengine.tables import Tables
 from riskengine.vocabulary import Service
 
-_OF_CASES = (ops.CountStar, ops.Sum, ops.Mean, ops.Min, ops.Max, ops.BitOr)
+_OF_CASES = (ops.CountStar, ops.Sum, ops.Mean, ops.Min, ops.Max)
 """Aggregates that pass over nulls, so that a null stands for a row that does not count."""
 _COVERED_DAYS = tuple(feature for feature in FEATURES if feature.name.startswith("covered_days_"))
 

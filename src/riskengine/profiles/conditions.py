@@ -199,9 +199,14 @@ def _plain(code: str) -> str:
     return code.upper().replace(".", "")
 
 
+@ibis.udf.agg.builtin  # type: ignore[untyped-decorator]
+def bit_or(bits: int) -> int:  # type: ignore[empty-body]
+    """The engines' own function; the one of Ibis is not there for Spark."""
+
+
 def _within(facts: Any, position: int, days: int) -> Any:
     """Whether a condition was diagnosed in the last `days`; null without any diagnosis in them."""
-    found = facts.conditions.bit_or(where=facts.days_before <= days)
+    found = bit_or(ibis.ifelse(facts.days_before <= days, facts.conditions, ibis.null("int64")))
     return ((found & (1 << position)) != 0).cast("int64")
 
 
