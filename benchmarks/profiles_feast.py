@@ -5,7 +5,6 @@ every feature in the applied repository for each entity row, as Parquet. Nothing
 Feast does not need.
 """
 
-import os
 import sys
 
 import pandas as pd
@@ -13,8 +12,7 @@ from feast import FeatureStore
 
 
 def main(repository: str, entities: str, out: str) -> None:
-    os.chdir(repository)  # its DuckDB store looks for the file of the profiles from here
-    store = FeatureStore(repo_path=".")
+    store = FeatureStore(repo_path=repository)
     rows = pd.read_parquet(entities)
     rows["event_timestamp"] = pd.to_datetime(rows["as_of"], utc=True)
     view = store.get_feature_view("profile")

@@ -12,7 +12,7 @@ from riskengine.risk.spec import ModelSpec, read_spec
 from riskengine.sources.rand_hie import read_study, tables_from_study
 from riskengine.sources.synthetic.assumptions import PlanDesign
 from riskengine.sources.synthetic.simulate import simulate
-from riskengine.tables import CONTRACTS, Tables
+from riskengine.tables import COLUMNS, Tables
 from riskengine.training import complete_experience
 from riskengine.vocabulary import Currency
 from tests.golden.rewrite import KEPT_RELEASE
@@ -47,7 +47,7 @@ def insurer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def synthetic(insurer: Path) -> Tables:
-    return {name: pq.read_table(insurer / f"{name}.parquet") for name in CONTRACTS}
+    return {name: pq.read_table(insurer / f"{name}.parquet") for name in COLUMNS}
 
 
 @pytest.fixture(scope="session")

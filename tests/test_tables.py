@@ -6,10 +6,11 @@ import pyarrow as arrow
 import pyarrow.compute as pc
 import pytest
 
+from riskengine.contracts import CONTRACTS
 from riskengine.errors import TableError
 from riskengine.sources.check import check_tables
 from riskengine.sources.table_schema import table_schema
-from riskengine.tables import CONTRACTS, Tables
+from riskengine.tables import COLUMNS, Tables
 from tests.conftest import ROOT
 
 
@@ -97,6 +98,16 @@ def test_missing_tables_columns_and_types_are_named(tables: Tables) -> None:
         check_tables({**tables, "claims": mistyped})
     with pytest.raises(TableError, match="no contract for table 'pets'"):
         table_schema("pets")
+
+
+def test_columns_are_those_of_the_contracts() -> None:
+    columns = {name: contract.to_schema().columns for name, contract in CONTRACTS.items()}
+    kinds = {
+        name: {column: str(rule.dtype).removesuffix("[pyarrow]") for column, rule in rules.items()}
+        for name, rules in columns.items()
+    }
+    assert kinds == COLUMNS
+    assert list(COLUMNS) == list(CONTRACTS)
 
 
 @pytest.mark.parametrize("name", CONTRACTS)

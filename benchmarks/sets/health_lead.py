@@ -8,6 +8,7 @@ from sklearn.model_selection import KFold
 
 from benchmarks.sets.problem import Features, Problem, read, spec_of
 from riskengine.risk.folds import Split
+from riskengine.risk.spec import BaggingSection
 
 _FEATURES = Features(
     ["Upper_Age", "Lower_Age", "Reco_Policy_Premium"],
@@ -24,3 +25,5 @@ def problems(data: Path | None) -> Iterator[Problem]:
     folds = KFold(5, shuffle=True, random_state=2021).split(frame)
     splits = [Split(np.asarray(train), np.asarray(test)) for train, test in folds]
     yield Problem("response", spec, frame, splits, bar=0.806)
+    bagged = spec.model_copy(update={"bagging": BaggingSection(seeds=5)})
+    yield Problem("response, bagged over 5 seeds", bagged, frame, splits, bar=0.806)

@@ -178,6 +178,7 @@ def test_a_feast_repository_holds_every_profile(built: Path, tmp_path: Path) -> 
     compile(text, "definitions.py", "exec")
     assert text.count("Field(name=") == len(FEATURES)
     assert 'Field(name="sex", dtype=String' in text
+    assert 'path=str(Path(__file__).resolve().with_name("profiles.parquet")),' in text
     assert "type: duckdb" in (tmp_path / "feature_store.yaml").read_text(encoding="utf-8")
     with pytest.raises(TableError, match=r"it lacks page_views_gold_90d"):
         write_feast_repository(built, tmp_path / "other", intent_features(["gold"]))

@@ -1,6 +1,7 @@
 from datetime import date
 from pathlib import Path
 
+import ibis
 import numpy as np
 import pyarrow as arrow
 import pyarrow.parquet as pq
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 
 from riskengine.batch.profiles import ProfileJob, write_profiles
 from riskengine.errors import TableError, UnknownNameError
-from riskengine.profiles.build import build_experience, build_profiles
-from riskengine.profiles.facts import KEYS
+from riskengine.profiles.build import build_experience, build_profiles, profile_expression
+from riskengine.profiles.facts import KEYS, ROW
 from riskengine.profiles.features import FEATURES
 from riskengine.sources.folder import _empty
 from riskengine.sources.rand_hie import read_study
@@ -255,6 +256,16 @@ def test_the_order_of_the_facts_plays_no_part(tables: Tables) -> None:
             np.testing.assert_allclose(before[name].to_numpy(), after[name].to_numpy(), rtol=1e-12)
         else:
             assert before[name].equals(after[name])
+
+
+def test_a_numbered_spine_gives_the_same_profiles(tables: Tables) -> None:
+    keys = spine(some_members(tables)).sort_by("member_id")
+    numbered = keys.append_column(ROW, arrow.array(range(keys.num_rows)))
+    book = {name: ibis.memtable(table) for name, table in tables.items()}
+    query = profile_expression(book, ibis.memtable(numbered))
+    assert "FILTER" not in ibis.to_sql(query, dialect="duckdb")
+    found = query.order_by(ROW).drop(ROW).to_pyarrow()
+    assert found.equals(build_profiles(tables, keys))
 
 
 def test_a_spine_that_cannot_be_answered_is_refused(tables: Tables) -> None:

@@ -124,7 +124,7 @@ def test_partial_dependence_follows_the_truth(kind: Kind) -> None:
     assert age.mean.shape == (10,)
     assert (np.diff(age.mean) >= -1e-12).all(), "promised to be increasing"
     slope = np.polyfit(age.points[0], np.log(age.mean), 1)[0]
-    assert slope == pytest.approx(AGE_SLOPE, abs=0.007)
+    assert slope == pytest.approx(AGE_SLOPE, abs=0.009)
 
 
 def test_missing_is_a_point_where_it_was_learnt() -> None:

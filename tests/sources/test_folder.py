@@ -12,7 +12,7 @@ import sqlalchemy
 from riskengine.errors import TableError
 from riskengine.sources import check, folder
 from riskengine.sources.folder import validate
-from riskengine.tables import CONTRACTS, Tables
+from riskengine.tables import COLUMNS, Tables
 
 TODAY = date(2026, 3, 1)
 DAY = date(2025, 6, 1)
@@ -137,7 +137,7 @@ def test_good_rows_pass_in_every_form(tmp_path: Path) -> None:
         place = tmp_path / kind
         place.mkdir()
         found = validate(write(tables, place, kind), place / "quarantine", TODAY)
-        assert [s.quarantined for s in found] == [0] * len(CONTRACTS)
+        assert [s.quarantined for s in found] == [0] * len(COLUMNS)
         assert not (place / "quarantine").exists()
 
 
@@ -235,7 +235,7 @@ def test_a_misspelt_table_is_told_not_taken_for_one_that_nobody_has(
 
 def test_accepted_rows_of_synthetic_tables_stay_called_so(insurer: Path, tmp_path: Path) -> None:
     validate(str(insurer), tmp_path, date(2026, 12, 31), accepted=tmp_path / "accepted")
-    for name in CONTRACTS:
+    for name in COLUMNS:
         kept = pq.read_schema(tmp_path / "accepted" / f"{name}.parquet")
         assert kept.metadata[b"riskengine"] == b"synthetic, seed 7"
     place = tmp_path / "real"

@@ -13,7 +13,7 @@ import pytest
 from riskengine.errors import InputError
 from riskengine.sources.folder import validate
 from riskengine.sources.synthetic.simulate import simulate
-from riskengine.tables import CONTRACTS, Tables
+from riskengine.tables import COLUMNS, Tables
 from riskengine.vocabulary import Currency
 from tests.conftest import PLANS
 
@@ -29,7 +29,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
 
 def test_no_row_breaks_a_contract(insurer: Path, tmp_path: Path) -> None:
     found = validate(str(insurer), tmp_path, date(2026, 12, 31))
-    assert [summary.name for summary in found] == list(CONTRACTS)
+    assert [summary.name for summary in found] == list(COLUMNS)
     assert all(summary.quarantined == 0 for summary in found)
     assert found[0].rows_in == 400
 
@@ -37,7 +37,7 @@ def test_no_row_breaks_a_contract(insurer: Path, tmp_path: Path) -> None:
 def test_equal_seeds_give_equal_bytes_and_others_do_not(insurer: Path, tmp_path: Path) -> None:
     simulate(400, 7, tmp_path / "same", MARKET)
     simulate(400, 8, tmp_path / "other", MARKET)
-    for name in (*CONTRACTS, "truth"):
+    for name in (*COLUMNS, "truth"):
         here = (insurer / f"{name}.parquet").read_bytes()
         assert here == (tmp_path / "same" / f"{name}.parquet").read_bytes()
         assert here != (tmp_path / "other" / f"{name}.parquet").read_bytes()
@@ -59,7 +59,7 @@ def test_it_is_called_synthetic_everywhere(insurer: Path) -> None:
     text = (insurer / "README.txt").read_text(encoding="utf-8")
     assert "SYNTHETIC" in text
     assert "合成数据" in text
-    for name in CONTRACTS:
+    for name in COLUMNS:
         assert not [c for c in pq.read_schema(insurer / f"{name}.parquet").names if "truth" in c]
 
 

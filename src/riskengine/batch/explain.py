@@ -13,13 +13,9 @@ import numpy as np
 import pyarrow as arrow
 import pyarrow.compute as pc
 
-from riskengine.batch.train import Say, feature_reads, wanted_columns
+from riskengine.batch.train import Say, charts_of, feature_reads, wanted_columns
 from riskengine.errors import InputError, TableError, UnknownNameError
-from riskengine.reporting.explanations import (
-    heat_map,
-    importance_chart,
-    partial_dependence_chart,
-)
+from riskengine.reporting.explanations import partial_dependence_chart
 from riskengine.reporting.report import Section, render_report
 from riskengine.reporting.risk_explanation import (
     explanation_sections,
@@ -76,17 +72,16 @@ def explain_file(model: RiskModel, job: ExplainJob, say: Say = lambda _: None) -
     say("writing tables and pictures")
     job.out.mkdir(parents=True, exist_ok=True)
     _write_numbers(found, job.out)
-    _write_charts(found, job.out / CHARTS_FOLDER)
     if told is not None:
         values = [_text(table[name][row].as_py()) for name in told.names]
         lines = zip(told.names, values, told.factors[0].tolist(), strict=True)
         head = ("feature", "value", "relativity")
         write_rows(job.out / "member.csv", head, [("base", "", told.base), *lines])
     kind = model.spec.model.kind
-    (job.out / PAGE_FILE).write_text(
-        _page(model, table.num_rows, [*explanation_sections(found, kind), *sections]),
-        encoding="utf-8",
-    )
+    sections = explanation_sections(found, kind) + sections
+    _write_charts(found, sections, job.out / CHARTS_FOLDER)
+    page = _page(model, table.num_rows, sections)
+    (job.out / PAGE_FILE).write_text(page, encoding="utf-8")
     if found.distilled is None:
         return without_tables(kind)
     write_factor_tables(found.distilled.tables, job.out / TABLES_FOLDER, found.fidelity)
@@ -198,22 +193,16 @@ def _text(value: AnyArray | object) -> str:
     return "" if value is None or value != value else f"{value}".removesuffix(".0")
 
 
-def _write_charts(found: Explanation, folder: Path) -> None:
+def _write_charts(found: Explanation, sections: list[Section], folder: Path) -> None:
+    """The pictures of the page, and one of each feature."""
     folder.mkdir(exist_ok=True)
-    drawn = [("importance", importance_chart(found.importance))]
-    if found.by_family is not None:
-        drawn.append(("importance_by_family", importance_chart(found.by_family)))
-    drawn += [(one.features[0], partial_dependence_chart(one)) for one in found.singles]
-    drawn += [
-        ("_and_".join((*pair.features, *(pair.classes[which : which + 1]))),
-         heat_map(pair, which=which))
-        for pair in found.pairs
-        for which in range(max(len(pair.classes), 1))
-    ]  # fmt: skip
-    for place, (name, chart) in enumerate(drawn, start=1):
-        slug = re.sub(r"\W+", "_", name)[:60]
+    drawn = charts_of(sections)
+    for place, one in enumerate(found.singles, start=1):
+        name = re.sub(r"\W+", "_", one.features[0])[:60]
+        drawn[f"feature_{place:02d}_{name}"] = partial_dependence_chart(one)
+    for name, chart in drawn.items():
         for language, svg in chart.items():
-            (folder / f"{place:02d}_{slug}.{language}.svg").write_text(svg, encoding="utf-8")
+            (folder / f"{name}.{language}.svg").write_text(svg, encoding="utf-8")
 
 
 def _page(model: RiskModel, rows: int, sections: list[Section]) -> str:

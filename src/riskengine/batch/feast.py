@@ -26,6 +26,7 @@ entity_key_serialization_version: 3
 _HEAD = '''"""Profiles built by riskengine, as Feast objects; `feast apply` registers them."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from feast import Entity, FeatureView, Field, FileSource, ValueType
 from feast.types import Float64, String
@@ -33,7 +34,7 @@ from feast.types import Float64, String
 member = Entity(name="member", join_keys=["member_id"], value_type=ValueType.STRING)
 profiles = FileSource(
     name="profiles",
-    path="profiles.parquet",
+    path=str(Path(__file__).resolve().with_name("profiles.parquet")),
     timestamp_field="event_timestamp",
 )
 profile_view = FeatureView(

@@ -13,21 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import ibis
-import pyarrow as arrow
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from riskengine.errors import InputError, TableError, UnknownNameError
 from riskengine.profiles.build import join_parts, profile_expression, profile_parts
-from riskengine.profiles.facts import KEYS
+from riskengine.profiles.facts import KEYS, ROW
 from riskengine.profiles.feature import Facts, Feature
 from riskengine.profiles.features import FEATURES
 from riskengine.sources.parquet import parquet_schema
 from riskengine.sources.query import Engine, connect, open_folder
-from riskengine.tables import CONTRACTS
+from riskengine.tables import COLUMNS
 
 JOINED_ROWS = 125_000
-_SPAN = ibis.schema({"first": "string", "last": "string"})
 _OF_SPARK = ("part-", "SUCCESS", "temporary")
 Progress = Callable[[str], None]
 
@@ -72,8 +69,9 @@ def write_profiles(
         tables = open_folder(connection, job.data)
         spine = _spine(connection, job, tables)
         if engine is Engine.DUCKDB:
-            spine = connection.create_table("spine", spine, temp=True)
-        _check_spine(connection, spine, tables)
+            numbered = spine.mutate(**{ROW: ibis.row_number().over(order_by=KEYS)})
+            spine = connection.create_table("spine", numbered, temp=True)
+        _check_spine(connection, job, spine, tables)
         _check_currency(connection, tables)
         if engine is Engine.SPARK:
             progress("building profiles on Spark")
@@ -86,7 +84,7 @@ def _check_place(job: ProfileJob, engine: Engine) -> None:
     if engine is Engine.DUCKDB and job.out.is_dir():
         message = f"{job.out} is a folder; give a file, such as {job.out / 'profiles.parquet'}"
         raise InputError(message)
-    if job.out.resolve() in {(job.data / f"{name}.parquet").resolve() for name in CONTRACTS}:
+    if job.out.resolve() in {(job.data / f"{name}.parquet").resolve() for name in COLUMNS}:
         message = f"{job.out} is a table of {job.data} itself; write the profiles elsewhere"
         raise InputError(message)
     if engine is Engine.SPARK and job.out.exists():
@@ -115,13 +113,15 @@ def _spine(connection: Any, job: ProfileJob, tables: dict[str, Any]) -> Any:
     return ibis.union(*per_date) if len(per_date) > 1 else per_date[0]
 
 
-def _check_spine(connection: Any, spine: Any, tables: dict[str, Any]) -> None:
+def _check_spine(connection: Any, job: ProfileJob, spine: Any, tables: dict[str, Any]) -> None:
     twice = spine.group_by(KEYS).aggregate(rows=spine.count())
     doubled = connection.to_pyarrow(twice.filter(twice.rows > 1).limit(1)).to_pylist()
     if doubled:
         first = doubled[0]
         message = f"the spine names {first['member_id']} as of {first['as_of']} twice; once will do"
         raise TableError(message)
+    if not job.spine:
+        return
     strangers = spine.anti_join(tables["members"], "member_id").select("member_id").distinct()
     count = int(connection.to_pyarrow(strangers.count()).as_py())
     if count:
@@ -148,18 +148,23 @@ def _on_duckdb(
         progress(f"aggregating {kind.value}")
         stored[kind] = connection.create_table(f"part_{kind.value}", part)
     progress("joining profiles")
-    # The range is a row of a table, so that the query is put together once and run many times.
-    span = connection.create_table("span", schema=_SPAN, temp=True)
-    inside = {kind: _between(part, span) for kind, part in stored.items()}
-    query = connection.compile(join_parts(inside, job.features).order_by(KEYS))
+    # The range is a pair of variables, so that the query is put together once and run many times.
+    inside = {
+        kind: part.filter(part[ROW].between(getvariable("first"), getvariable("last")))
+        for kind, part in stored.items()
+    }
+    query = connection.compile(join_parts(inside, job.features))
+    spine_rows = int(connection.to_pyarrow(stored[Facts.MEMBER].count()).as_py())
     beside = job.out.with_name(job.out.name + ".part")
     rows = 0
     writer: pq.ParquetWriter | None = None
     with ThreadPoolExecutor(max_workers=1) as thread:
         written: Future[None] | None = None
-        for first, last in _ranges(connection, stored[Facts.MEMBER]):
-            connection.create_table("span", _span(first, last), temp=True, overwrite=True)
-            profiles = connection.con.sql(query).to_arrow_table()
+        for first in range(0, spine_rows, JOINED_ROWS):
+            connection.raw_sql(f"SET VARIABLE first = {first}")
+            connection.raw_sql(f"SET VARIABLE last = {first + JOINED_ROWS - 1}")
+            # Arrow orders a range of this many columns in a third of the time that DuckDB takes.
+            profiles = connection.con.sql(query).to_arrow_table().sort_by(ROW).drop_columns([ROW])
             rows += profiles.num_rows
             if written:
                 written.result()
@@ -176,26 +181,9 @@ def _on_duckdb(
     return rows
 
 
-def _ranges(connection: Any, members: Any) -> list[tuple[str, str]]:
-    """First and last member id of ranges of about `JOINED_ROWS` rows, in order."""
-    ids = connection.to_pyarrow(members.select("member_id"))["member_id"].combine_chunks()
-    ordered = pc.unique(ids).sort()
-    step = max(JOINED_ROWS * len(ordered) // max(len(ids), 1), 1)
-    firsts = range(0, len(ordered), step)
-    lasts = [*(first - 1 for first in firsts[1:]), len(ordered) - 1]
-    return [
-        (ordered[first].as_py(), ordered[last].as_py())
-        for first, last in zip(firsts, lasts, strict=False)
-    ]
-
-
-def _between(part: Any, span: Any) -> Any:
-    first, last = span["first"].as_scalar(), span["last"].as_scalar()
-    return part.filter(part.member_id >= first, part.member_id <= last)
-
-
-def _span(first: str, last: str) -> arrow.Table:
-    return arrow.table({"first": [first], "last": [last]})
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
+def getvariable(variable: str) -> int:  # type: ignore[empty-body]
+    """DuckDB's variable of that name, which it plans with as if it were written out."""
 
 
 def _on_spark(connection: Any, profiles: Any, out: Path) -> int:

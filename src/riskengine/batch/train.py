@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as arrow
 
 from riskengine.errors import SpecError
+from riskengine.reporting.charts import Chart
 from riskengine.reporting.report import Section, render_report
 from riskengine.reporting.risk import lead_of, risk_sections
 from riskengine.reporting.risk_explanation import explanation_sections
@@ -214,14 +215,15 @@ def _draw(
 ) -> tuple[str, dict[str, str]]:
     sections = risk_sections(diagnosis) + explanation_sections(explained, spec.model.kind)
     title = Text(zh=f"模型{spec.model.name}的诊断", en=f"Diagnosis of model {spec.model.name}")
-    return render_report(title, lead_of(diagnosis), sections) + "\n", _charts(sections)
+    english = {name: chart["en"] for name, chart in charts_of(sections).items()}
+    return render_report(title, lead_of(diagnosis), sections) + "\n", english
 
 
-def _charts(sections: Sequence[Section]) -> dict[str, str]:
-    """The charts of a report by a name made of their section's title."""
-    found: dict[str, str] = {}
+def charts_of(sections: Sequence[Section]) -> dict[str, Chart]:
+    """The charts of a report, by language, under a name made of their section's title."""
+    found = {}
     for place, section in enumerate(sections, start=1):
         if section.chart:
             slug = re.sub(r"\W+", "_", section.title.en.lower(), flags=re.ASCII).strip("_")
-            found[f"{place:02d}_{slug[:40]}"] = section.chart["en"]
+            found[f"{place:02d}_{slug[:40]}"] = section.chart
     return found

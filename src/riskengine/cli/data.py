@@ -10,8 +10,7 @@ from rich.table import Table
 
 from riskengine.cli.app import Market, Out, app, console, day, progress_bars
 from riskengine.errors import InputError
-from riskengine.sources.table_schema import table_schema
-from riskengine.tables import CONTRACTS
+from riskengine.tables import COLUMNS
 from riskengine.vocabulary import Currency
 
 
@@ -114,9 +113,11 @@ def schemas(
     check: Annotated[bool, typer.Option("--check", help="Only compare, write nothing.")] = False,
 ) -> None:
     """Write the Table Schema of every table contract, or check that the files are up to date."""
+    from riskengine.sources.table_schema import table_schema
+
     if not check:
         folder.mkdir(parents=True, exist_ok=True)
-    for name in CONTRACTS:
+    for name in COLUMNS:
         text = json.dumps(table_schema(name), ensure_ascii=False, indent=2) + "\n"
         path = folder / f"{name}.json"
         if check and (not path.is_file() or path.read_text(encoding="utf-8") != text):
@@ -124,7 +125,7 @@ def schemas(
             raise InputError(message)
         if not check:
             path.write_text(text, encoding="utf-8")
-    console.print(f"{len(CONTRACTS)} schemas {'are up to date' if check else 'written'}: {folder}")
+    console.print(f"{len(COLUMNS)} schemas {'are up to date' if check else 'written'}: {folder}")
 
 
 def _share(text: str) -> float:

@@ -24,7 +24,6 @@ _FIGURES = {
     "gini": "Gini",
     "auc": "AUC",
 }
-_INTERVALS = "intervals are 95 %"
 Model = Annotated[
     str, typer.Option(help="Folder of a model, models:/NAME@ALIAS, models:/NAME/3 or runs:/ID.")
 ]
@@ -221,7 +220,7 @@ def _headline(diagnosis: "Diagnosis") -> Table:
     """Model, GLM and mean, held out."""
     sides = list(diagnosis.headline)
     figures = [diagnosis.headline[side].figures() for side in sides]
-    table = Table("held out", *sides, box=SIMPLE_HEAD, caption=_INTERVALS)
+    table = _table("held out", *sides)
     for figure, words in _FIGURES.items():
         if any(figure in one for one in figures):
             table.add_row(words, *(_told(one.get(figure)) for one in figures))
@@ -230,7 +229,7 @@ def _headline(diagnosis: "Diagnosis") -> Table:
 
 def _print_comparison(found: "Comparison", first: str, second: str) -> None:
     one, two = found.first.figures(), found.second.figures()
-    table = Table("", "first", "second", box=SIMPLE_HEAD, caption=_INTERVALS)
+    table = _table("", "first", "second")
     for figure, words in _FIGURES.items():
         if figure in one:
             table.add_row(words, _told(one[figure]), _told(two.get(figure)))
@@ -243,6 +242,13 @@ def _print_comparison(found: "Comparison", first: str, second: str) -> None:
             lift.add_row(str(band.band), *(f"{number:,.4g}" for number in numbers))
         console.print(lift)
     console.print(found.verdict(f"the first ({first})", f"the second ({second})"), soft_wrap=True)
+
+
+def _table(*headings: str) -> Table:
+    """A table of figures with their intervals, four columns of which fit into 80."""
+    return Table(
+        *headings, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, caption="intervals are 95 %"
+    )
 
 
 def _told(interval: "Interval | None") -> str:

@@ -9,15 +9,18 @@ from functools import reduce
 from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 import pyarrow as arrow
 
 from riskengine.errors import TableError, UnknownNameError
-from riskengine.profiles.facts import KEYS, known_facts
+from riskengine.profiles.facts import KEYS, ROW, identity, known_facts
 from riskengine.profiles.feature import Facts, Feature, in_units, millionths
 from riskengine.profiles.features import FEATURES
 from riskengine.tables import Tables
 from riskengine.vocabulary import Service
 
+_OF_CASES = (ops.CountStar, ops.Sum, ops.Mean, ops.Min, ops.Max)
+"""Aggregates that pass over nulls, so that a null stands for a row that does not count."""
 _COVERED_DAYS = tuple(feature for feature in FEATURES if feature.name.startswith("covered_days_"))
 
 
@@ -54,7 +57,7 @@ def profile_expression(
 ) -> Any:
     """The query that builds profiles: an Ibis table over Ibis tables of one engine.
 
-    `tables` are those of `riskengine.tables.CONTRACTS` by name; one of the optional tables that
+    `tables` are those of `riskengine.tables.COLUMNS` by name; one of the optional tables that
     is not there leaves its features null. Rows of the spine whose member is not in `members` do
     not come back. The rows have no order. An engine short of memory may run `profile_parts` one
     by one and `join_parts` over ranges of members.
@@ -65,26 +68,32 @@ def profile_expression(
 def profile_parts(
     tables: dict[str, Any], spine: Any, features: Sequence[Feature] = FEATURES
 ) -> dict[Facts, Any]:
-    """One query for each kind of fact there is, with the columns that need it, by `KEYS`."""
-    keys = spine.select(*KEYS)
+    """One query for each kind of fact there is, with the columns that need it.
+
+    By `KEYS`, or by `ROW` where `spine` has that column: a number of its own for each row.
+    """
+    keys = spine.select(*(name for name in (ROW, *KEYS) if name in spine.columns))
     parts = {Facts.MEMBER: _member_part(tables, keys, features)}
     for kind in Facts:
         of_kind = {f.name: f.expression for f in _needed(features) if f.facts is kind}
         if kind is not Facts.MEMBER and of_kind and kind.value in tables:
             facts = known_facts(kind, tables, keys)
-            columns = {name: _as_result(make(facts)) for name, make in of_kind.items()}
-            parts[kind] = facts.group_by(KEYS).aggregate(**columns)
+            columns = {name: _as_result(_unfiltered(make(facts))) for name, make in of_kind.items()}
+            parts[kind] = facts.group_by(identity(keys)).aggregate(**columns)
     return parts
 
 
 def join_parts(parts: dict[Facts, Any], features: Sequence[Feature] = FEATURES) -> Any:
-    """The parts side by side: one row for each row of the members' part."""
+    """The parts side by side: one row for each row of the members' part, numbered if they are."""
+    members = parts[Facts.MEMBER]
+    by = identity(members)
     row = reduce(
-        lambda left, right: left.left_join(right, KEYS).drop("member_id_right", "as_of_right"),
+        lambda left, right: left.left_join(right, by).drop(*(f"{key}_right" for key in by)),
         parts.values(),
     )
     row = row.mutate(**{f.name: _finished(row, f, parts) for f in _COVERED_DAYS})
-    return row.select(*KEYS, **{f.name: _finished(row, f, parts) for f in features})
+    keys = [name for name in (ROW, *KEYS) if name in members.columns]
+    return row.select(*keys, **{f.name: _finished(row, f, parts) for f in features})
 
 
 def build_experience(tables: Tables, features: Sequence[Feature] = FEATURES) -> arrow.Table:
@@ -126,7 +135,24 @@ def _member_part(tables: dict[str, Any], keys: Any, features: Sequence[Feature])
         if feature.facts is Facts.MEMBER:
             value = _as_result(feature.expression(rows))
             columns[feature.name] = ibis.ifelse(known, value, ibis.null(value.type()))
-    return rows.select(*KEYS, member_known=known, **columns)
+    return rows.select(*keys.columns, member_known=known, **columns)
+
+
+def _unfiltered(aggregate: Any) -> Any:
+    """The same aggregate with each `where` as a case: a fifth faster in DuckDB than its FILTER."""
+
+    def case(node: Any, inside: dict[str, Any] | None) -> Any:
+        node = node.__recreate__(inside) if inside else node
+        if not isinstance(node, _OF_CASES) or node.where is None:
+            return node
+        where = node.where.to_expr()
+        if isinstance(node, ops.CountStar):
+            return ibis.ifelse(where, 1, ibis.null("int8")).count().op()
+        value = node.arg.to_expr()
+        counted = ibis.ifelse(where, value, ibis.null(value.type()))
+        return node.copy(arg=counted.op(), where=None)
+
+    return aggregate.op().replace(case, filter=ops.Value).to_expr()
 
 
 def _as_result(value: Any) -> Any:

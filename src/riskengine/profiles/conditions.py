@@ -199,10 +199,15 @@ def _plain(code: str) -> str:
     return code.upper().replace(".", "")
 
 
+@ibis.udf.agg.builtin  # type: ignore[untyped-decorator]
+def bit_or(bits: int) -> int:  # type: ignore[empty-body]
+    """The engines' own function; the one of Ibis is not there for Spark."""
+
+
 def _within(facts: Any, position: int, days: int) -> Any:
-    """Whether a condition was diagnosed in the last `days`; null where it never was."""
-    last = facts.last_days_before.min(where=(facts.conditions & (1 << position)) != 0)
-    return (last <= days).cast("int64")
+    """Whether a condition was diagnosed in the last `days`; null without any diagnosis in them."""
+    found = bit_or(ibis.ifelse(facts.days_before <= days, facts.conditions, ibis.null("int64")))
+    return ((found & (1 << position)) != 0).cast("int64")
 
 
 def _diagnosed(position: int, condition: Condition) -> Feature:
@@ -261,21 +266,21 @@ DIAGNOSED: tuple[Feature, ...] = (
         "diagnosis_count_365d",
         window_title("诊断次数", "Diagnoses", 365),
         "diagnoses",
-        lambda facts: facts.count_365.sum(),
+        lambda facts: facts.count(where=facts.days_before <= 365),
         365,
     ),
     _over_all(
         "days_since_first_chronic_diagnosis",
         Text(zh="首次慢性病诊断至今", en="Days since the first chronic diagnosis"),
         "days",
-        lambda facts: facts.first_days_before.max(where=facts.conditions != 0),
+        lambda facts: facts.days_before.max(where=facts.conditions != 0),
         None,
     ),
     _over_all(
         "days_since_last_chronic_diagnosis",
         Text(zh="距最近一次慢性病诊断", en="Days since the last chronic diagnosis"),
         "days",
-        lambda facts: facts.last_days_before.min(where=facts.conditions != 0),
+        lambda facts: facts.days_before.min(where=facts.conditions != 0),
         None,
     ),
 )

@@ -13,6 +13,8 @@ from riskengine.profiles.conditions import with_conditions
 from riskengine.profiles.feature import WINDOWS, Facts, days_between, millionths
 
 KEYS = ["member_id", "as_of"]
+ROW = "spine_row"
+"""The whole number a spine may give each of its rows, in order of `KEYS`: cheaper to group by."""
 _HAPPENED = {
     Facts.COVER: "start_date",
     Facts.CLAIMS: "service_date",
@@ -21,6 +23,11 @@ _HAPPENED = {
     Facts.EVENTS: "occurred_on",
     Facts.OFFERS: "shown_on",
 }
+
+
+def identity(rows: Any) -> list[str]:
+    """The columns that tell the rows of a spine apart: its row number if it has one, or `KEYS`."""
+    return [ROW] if ROW in rows.columns else KEYS
 
 
 def known_facts(kind: Facts, tables: dict[str, Any], keys: Any) -> Any:
@@ -81,7 +88,7 @@ def _claim_lines(tables: dict[str, Any], keys: Any) -> Any:
     netted = facts.left_join(back, on, rname="{name}_back")
     allowed = _net(netted.allowed_amount, netted.allowed_back)
     return netted.select(
-        *KEYS,
+        *identity(keys),
         "service",
         "days_before",
         allowed=allowed,
@@ -92,25 +99,14 @@ def _claim_lines(tables: dict[str, Any], keys: Any) -> Any:
 
 
 def _standing_diagnoses(tables: dict[str, Any], keys: Any) -> Any:
-    """Diagnoses but those of claim lines taken back as a whole, by set of conditions.
-
-    `last_days_before` and `first_days_before` are those of the set, `count_365` how many diagnoses
-    of the last 365 days it has.
-    """
+    """Diagnoses but those of claim lines taken back as a whole, with their `conditions`."""
     coded = {**tables, "diagnoses": with_conditions(tables["diagnoses"])}
     facts = _visible(Facts.DIAGNOSES, coded, keys)
     back = _reversals(tables, keys)
     claims = tables["claims"].select("claim_id", "allowed_amount")
     whole = back.inner_join(claims, back.reversal_of == claims.claim_id)
     whole = whole.filter(_net(whole.allowed_amount, whole.allowed_back) <= 0)
-    standing = facts.anti_join(whole.select("as_of", "claim_id"), ["as_of", "claim_id"])
-    # One row for each set of conditions: what follows looks at each condition of each row.
-    by_set = standing.group_by([*KEYS, "conditions"])
-    return by_set.aggregate(
-        last_days_before=standing.days_before.min(),
-        first_days_before=standing.days_before.max(),
-        count_365=standing.count(where=standing.days_before <= 365),
-    )
+    return facts.anti_join(whole.select("as_of", "claim_id"), ["as_of", "claim_id"])
 
 
 def _net(amount: Any, taken_back: Any) -> Any:

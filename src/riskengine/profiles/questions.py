@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 import pyarrow as arrow
 import pyarrow.compute as pc
 
@@ -126,6 +125,8 @@ def check_columns(questions: Sequence[Question], columns: Columns) -> list[Probl
             high = np.inf if question.maximum is None else question.maximum
             bad = ~absent & ~(np.isfinite(numbers) & (numbers >= low) & (numbers <= high))
         else:
+            import pandas as pd  # late: building profiles does not need it
+
             absent = np.asarray(pd.isna(values))
             bad = ~absent & ~np.isin(values, np.array(question.levels, dtype=object))
         problems += [_problem(int(row), question, values[row]) for row in np.flatnonzero(bad)]

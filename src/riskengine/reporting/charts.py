@@ -259,7 +259,7 @@ def relativity_chart(labels: Sequence[Text], relativities: Sequence[float]) -> C
         low, high = axes.get_xlim()
         ticks = ticks[(np.log(ticks) >= low) & (np.log(ticks) <= high)]
         axes.set_xticks(np.log(ticks), [f"{t:g}" for t in ticks])
-        axes.set_xlabel(say(Text(zh="系数（乘以基准费用）", en="relativity on the base cost")))
+        axes.set_xlabel(say(Text(zh="系数（乘以基准）", en="relativity on the base")))
         axes.grid(axis="y", visible=False)
 
     return render(draw, height=4.6)

@@ -15,7 +15,7 @@ from riskengine.reporting.report import Section, Table
 from riskengine.reporting.risk_words import number
 from riskengine.risk.explain import Importance, PartialDependence
 from riskengine.risk.explanation import Explanation
-from riskengine.risk.factor_tables import Factor, Fidelity, Judging
+from riskengine.risk.factor_tables import MISSING, OTHER, Factor, Fidelity, Judging
 from riskengine.risk.model import Relativities
 from riskengine.risk.spec import Kind
 from riskengine.vocabulary import Text
@@ -168,6 +168,7 @@ def fidelity_words(found: Fidelity | None) -> Text:
             en="The file has no outcomes, so what the tables lose of the deviance is not known.",
         )
     loss, how = found.tables - found.model, _JUDGED[found.judging]
+    more = Text(zh="高", en="above") if loss >= 0 else Text(zh="低", en="below")
     kept = Text(zh="", en="")
     if np.isfinite(found.kept):
         kept = Text(
@@ -177,9 +178,10 @@ def fidelity_words(found: Fidelity | None) -> Text:
     proviso = _PROVISO.get(found.judging, Text(zh="", en=""))
     return Text(
         zh=f"平均偏差（{how.zh}）：均值{number(found.mean)}，系数表{number(found.tables)}，"
-        f"模型{number(found.model)}。系数表比模型多{number(loss)}{kept.zh}。{proviso.zh}",
+        f"模型{number(found.model)}。系数表比模型{more.zh}{number(abs(loss))}{kept.zh}。{proviso.zh}",
         en=f"Mean deviance, {how.en}: mean {number(found.mean)}, tables {number(found.tables)},"
-        f" model {number(found.model)}. The tables lose {number(loss)}{kept.en}.{proviso.en}",
+        f" model {number(found.model)}. The tables are {number(abs(loss))} {more.en} the"
+        f" model{kept.en}.{proviso.en}",
     )
 
 
@@ -210,14 +212,29 @@ def member_section(told: Relativities, who: str, kind: Kind, answers: Mapping[st
 
 def _factor_row(factor: Factor, titles: Titles) -> tuple[Text | str, ...]:
     low, high = int(np.argmin(factor.relativities)), int(np.argmax(factor.relativities))
-    where = f"{factor.labels[low]} / {factor.labels[high]}" if low != high else "–"
+    ends = [_row_named(factor, place) for place in (low, high)]
+    where = Text(zh=" / ".join(e.zh for e in ends), en=" / ".join(e.en for e in ends))
     return (
         _named(factor.feature, titles),
         str(len(factor.relativities)),
         f"{factor.relativities[low]:.3f}",
         f"{factor.relativities[high]:.3f}",
-        where,
+        where if low != high else "–",
     )
+
+
+def _row_named(factor: Factor, row: int) -> Text:
+    """A row of a factor in both languages; levels are as they are."""
+    name = factor.labels[row]
+    if row >= factor.plain:
+        return Text(zh={MISSING: "缺失", OTHER: "其他"}[name], en=name)
+    if factor.edges is None:
+        return Text(zh=name, en=name)
+    if not len(factor.edges):
+        return Text(zh="全部", en=name)
+    low = f"{factor.edges[row - 1]:g}起" if row else ""
+    high = f"不足{factor.edges[row]:g}" if row < len(factor.edges) else ""
+    return Text(zh="，".join(filter(None, (low, high))), en=name)
 
 
 def _answered(name: Text, answer: str) -> Text:

@@ -17,9 +17,9 @@ import numpy as np
 import pandera.pandas as pa
 import pyarrow as arrow
 
+from riskengine.contracts import CONTRACTS
 from riskengine.errors import TableError
 from riskengine.tables import (
-    CONTRACTS,
     FOREIGN_KEYS,
     HAPPENED,
     OPTIONAL,

@@ -29,7 +29,7 @@ from riskengine.sources.check import (
     quarantine_rows,
 )
 from riskengine.sources.parquet import LABEL, label_of, refuse_misspelt
-from riskengine.tables import CONTRACTS, HAPPENED, OPTIONAL, is_text
+from riskengine.tables import COLUMNS, HAPPENED, OPTIONAL, is_text
 
 Progress = Callable[[str, int], None]
 
@@ -87,12 +87,12 @@ def validate(
     sources = _database(source) if "://" in source else _folder(Path(source))
     if "://" not in source:
         refuse_misspelt(Path(source), sources)
-    missing = [name for name in CONTRACTS if name not in sources and name not in OPTIONAL]
+    missing = [name for name in COLUMNS if name not in sources and name not in OPTIONAL]
     if missing:
         shown = _without_password(source) if "://" in source else source
         message = (
             f"{shown} has no {', '.join(missing)}; expected NAME.parquet, NAME.csv or a table for"
-            f" each of {', '.join(CONTRACTS)}"
+            f" each of {', '.join(COLUMNS)}"
         )
         raise TableError(message)
     if accepted and "://" not in source and accepted.resolve() == Path(source).resolve():
@@ -101,7 +101,7 @@ def validate(
     targets = _Targets(quarantine, accepted)
     summaries = []
     with closing(KeyStore()) as keys:
-        for name in CONTRACTS:
+        for name in COLUMNS:
             targets.clear(name)
             if name in sources:
                 told = (today, progress)
@@ -151,16 +151,16 @@ def conform(name: str, chunk: arrow.Table) -> tuple[arrow.Table, Reasons]:
 
     Raises `TableError` naming all columns that are missing.
     """
-    columns = CONTRACTS[name].to_schema().columns
+    columns = COLUMNS[name]
     absent = [column for column in columns if column not in chunk.schema.names]
     if absent:
         message = f"{name} lacks the columns {', '.join(absent)}; it has {chunk.schema.names}"
         raise TableError(message)
     reasons: Reasons = {}
     typed = {}
-    for column, contract in columns.items():
+    for column, name_of_type in columns.items():
         values = chunk[column].combine_chunks()
-        kind = _arrow_type(str(contract.dtype))
+        kind = _arrow_type(name_of_type)
         converted = _convert(values, kind)
         given = pc.is_valid(values)
         if arrow.types.is_floating(values.type):
@@ -224,7 +224,7 @@ def _folder(folder: Path) -> dict[str, _Source]:
         message = f"{folder} is not a folder; give a folder of tables or a database URL"
         raise TableError(message)
     found = {}
-    for name in CONTRACTS:
+    for name in COLUMNS:
         parquet, csv = folder / f"{name}.parquet", folder / f"{name}.csv"
         if parquet.exists() and csv.exists():
             message = f"{folder} has both {parquet.name} and {csv.name}: keep one of them"
@@ -289,7 +289,7 @@ def _database(url: str) -> dict[str, _Source]:
             for frame in pd.read_sql_table(name, connection, chunksize=CHUNK_ROWS):
                 yield arrow.Table.from_pandas(frame, preserve_index=False)
 
-    return {name: _Source(partial(chunks, name)) for name in CONTRACTS if name in there}
+    return {name: _Source(partial(chunks, name)) for name in COLUMNS if name in there}
 
 
 def _without_password(url: str) -> str:
@@ -345,10 +345,9 @@ def _kind(reason: str) -> str:
 
 
 def _empty(name: str) -> arrow.Table:
-    columns = CONTRACTS[name].to_schema().columns
-    fields = [(column, _arrow_type(str(c.dtype))) for column, c in columns.items()]
+    fields = [(column, _arrow_type(kind)) for column, kind in COLUMNS[name].items()]
     return arrow.schema(fields).empty_table()
 
 
-def _arrow_type(dtype: str) -> arrow.DataType:
-    return {"float64": arrow.float64(), "date": arrow.date32()}.get(dtype, arrow.string())
+def _arrow_type(kind: str) -> arrow.DataType:
+    return arrow.type_for_alias({"date": "date32"}.get(kind, kind))

@@ -4,14 +4,19 @@ Left out: CSV and databases (`sources.folder`) and what the rows mean.
 """
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as arrow
-import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from riskengine.errors import TableError
-from riskengine.tables import CONTRACTS
+from riskengine.tables import COLUMNS
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 LABEL = b"riskengine"
 """Key of the metadata that says what kind of data a file holds."""
@@ -19,7 +24,10 @@ LABEL = b"riskengine"
 
 def parquet_schema(path: Path) -> arrow.Schema:
     """Names and types of the columns; raises `TableError` when there is nothing to read."""
-    return _dataset(path).schema
+    if not path.is_file():
+        return _dataset(path).schema
+    with _readable(path):
+        return pq.read_schema(path)
 
 
 def parquet_batches(path: Path, rows: int) -> Iterator[arrow.RecordBatch]:
@@ -46,9 +54,9 @@ def refuse_misspelt(folder: Path, found: Collection[str]) -> None:
     others = {
         path.stem: path.name
         for path in sorted(folder.iterdir())
-        if path.suffix in {".parquet", ".csv"} and path.stem not in CONTRACTS
+        if path.suffix in {".parquet", ".csv"} and path.stem not in COLUMNS
     }
-    for name in (name for name in CONTRACTS if name not in found):
+    for name in (name for name in COLUMNS if name not in found):
         near = get_close_matches(name, others, n=1, cutoff=0.8)
         if near:
             message = (
@@ -58,17 +66,25 @@ def refuse_misspelt(folder: Path, found: Collection[str]) -> None:
             raise TableError(message)
 
 
-def _dataset(path: Path) -> ds.Dataset:
+def _dataset(path: Path) -> "ds.Dataset":
     if not path.exists():
         message = f"{path} is not there: give a Parquet file, or a folder that Spark wrote"
         raise TableError(message)
-    try:
+    import pyarrow.dataset as ds  # late: it loads pandas
+
+    with _readable(path):
         found = ds.dataset(path, format="parquet")
-    except (OSError, arrow.ArrowInvalid) as error:
-        said = str(error).splitlines()[0].rsplit(": ", 1)[-1]
-        message = f"cannot read {path} as Parquet: {said}"
-        raise TableError(message) from error
     if not found.files:
         message = f"{path} holds no Parquet files"
         raise TableError(message)
     return found
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, arrow.ArrowInvalid) as error:
+        said = str(error).splitlines()[0].rsplit(": ", 1)[-1]
+        message = f"cannot read {path} as Parquet: {said}"
+        raise TableError(message) from error

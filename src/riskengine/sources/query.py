@@ -16,9 +16,7 @@ import ibis
 
 from riskengine.errors import InputError, TableError
 from riskengine.sources.parquet import parquet_schema, refuse_misspelt
-from riskengine.tables import CONTRACTS, OPTIONAL
-
-_TYPES = {"float64": "float64", "date": "date"}
+from riskengine.tables import COLUMNS, OPTIONAL
 
 
 class Engine(StrEnum):
@@ -90,7 +88,7 @@ def open_folder(connection: Any, folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         message = f"{folder} is not a folder: give one of NAME.parquet for each table"
         raise TableError(message)
-    paths = {name: folder / f"{name}.parquet" for name in CONTRACTS}
+    paths = {name: folder / f"{name}.parquet" for name in COLUMNS}
     refuse_misspelt(folder, [name for name, path in paths.items() if path.exists()])
     missing = [n for n, path in paths.items() if not path.exists() and n not in OPTIONAL]
     if missing:
@@ -114,16 +112,13 @@ def open_folder(connection: Any, folder: Path) -> dict[str, Any]:
             " `riskengine validate SOURCE --out FOLDER` writes tables of the right types"
         )
         raise TableError(message)
-    return {
-        name: table.select(*CONTRACTS[name].to_schema().columns) for name, table in tables.items()
-    }
+    return {name: table.select(*COLUMNS[name]) for name, table in tables.items()}
 
 
 def _misfits(name: str, table: Any) -> list[str]:
     there = table.schema()
     wrong = []
-    for column, contract in CONTRACTS[name].to_schema().columns.items():
-        kind = _TYPES.get(str(contract.dtype), "string")
+    for column, kind in COLUMNS[name].items():
         if column not in there:
             wrong.append(f"{name}.{column} is missing")
         elif str(there[column]).lstrip("!") != kind:

@@ -1,15 +1,16 @@
 """Contracts as Frictionless Table Schemas, the files of `data/schemas` that others read.
 
 Generated, never edited: titles, descriptions in both languages, units, levels and keys come from
-`riskengine.tables`.
+`riskengine.contracts`.
 """
 
 import re
 from inspect import cleandoc
 from typing import Any
 
+from riskengine.contracts import CONTRACTS, Contract
 from riskengine.errors import TableError
-from riskengine.tables import CONTRACTS, FOREIGN_KEYS, PRIMARY_KEYS, TITLES, Contract
+from riskengine.tables import FOREIGN_KEYS, PRIMARY_KEYS, TITLES
 from riskengine.vocabulary import Text
 
 _TYPES = {"str": "string", "string[pyarrow]": "string", "float64": "number", "date": "date"}
