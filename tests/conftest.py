@@ -10,7 +10,7 @@ from riskengine.profiles.build import build_experience
 from riskengine.release import Release, load_release
 from riskengine.risk.spec import ModelSpec, read_spec
 from riskengine.sources.rand_hie import read_study, tables_from_study
-from riskengine.sources.synthetic.assumptions import PlanDesign
+from riskengine.sources.synthetic.assumptions import PlanDesign, Setting
 from riskengine.sources.synthetic.simulate import simulate
 from riskengine.tables import COLUMNS, Tables
 from riskengine.training import complete_experience
@@ -41,7 +41,7 @@ def tables() -> Tables:
 def insurer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tables of 400 synthetic members."""
     folder = tmp_path_factory.mktemp("insurer")
-    simulate(400, 7, folder, (PLANS, Currency.USD))
+    simulate(400, 7, folder, Setting(PLANS, Currency.USD))
     return folder
 
 

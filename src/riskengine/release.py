@@ -4,7 +4,6 @@ Models, induced utilisation, catalogue, rate book, ranking policy, questions and
 are written as text files; the hash is over their bytes, so two releases with one hash price alike.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -27,11 +26,16 @@ from riskengine.profiles.feature import Purpose
 from riskengine.profiles.features import FEATURES
 from riskengine.profiles.questions import Question
 from riskengine.recommendation.policy import RankingPolicy
+from riskengine.release_files import (
+    STUDY,
+    check_release_files,
+    hash_of,
+    to_json,
+    write_release_files,
+)
 from riskengine.risk.model import RiskModel
 from riskengine.risk.spec import Kind, ModelPurpose
 
-FORMAT = 1
-_MANIFEST = "manifest.json"
 _LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow")
 
 
@@ -102,7 +106,7 @@ def build_release(
         versions,
         perils or {},
     )
-    return replace(release, hash=_hash_of(_digests(_files(release))))
+    return replace(release, hash=hash_of(_files(release)))
 
 
 def _check_prices(model: RiskModel) -> None:
@@ -165,14 +169,7 @@ def _check_numbers(rate_book: RateBook, ranking_policy: RankingPolicy) -> None:
 
 def save_release(release: Release, folder: Path) -> None:
     """Write the release to an empty or new folder, manifest last."""
-    files = _files(release)
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    digests = _digests(files)
-    manifest = {"format": FORMAT, "hash": _hash_of(digests), "files": digests}
-    (folder / _MANIFEST).write_bytes(_json(manifest))
+    write_release_files(_files(release), folder)
 
 
 def load_release(folder: Path) -> Release:
@@ -180,26 +177,11 @@ def load_release(folder: Path) -> Release:
 
     Raises `ReleaseError` when files are missing or differ from the manifest in a single byte.
     """
-    try:
-        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        message = f"{folder} holds no release: {error}"
-        raise ReleaseError(message) from error
-    if not isinstance(manifest, dict) or not {"format", "hash", "files"} <= manifest.keys():
-        message = f"{folder / _MANIFEST} is no manifest of a release: build anew"
+    digest, kind = check_release_files(folder)
+    if kind != STUDY:
+        message = f"{folder} is a release of a {kind}: price it with the functions of markets"
         raise ReleaseError(message)
-    if manifest["format"] != FORMAT:
-        message = f"{folder} has format {manifest['format']}, this version reads {FORMAT}"
-        raise ReleaseError(message)
-    for name, digest in manifest["files"].items():
-        path = folder / name
-        if not path.is_file() or _digest(path.read_bytes()) != digest:
-            message = f"{path} is missing or was changed after the release was built: build anew"
-            raise ReleaseError(message)
-    if _hash_of(manifest["files"]) != manifest["hash"]:
-        message = f"the manifest in {folder} was changed after the release was built: build anew"
-        raise ReleaseError(message)
-    return replace(_from_files(folder), hash=manifest["hash"])
+    return replace(_from_files(folder), hash=digest)
 
 
 def _from_files(folder: Path) -> Release:
@@ -229,31 +211,14 @@ def _files(release: Release) -> dict[str, bytes]:
     curve = release.utilisation
     model = release.medical_spend.to_files()
     return {
-        "induced_utilisation.json": _json(
+        "induced_utilisation.json": to_json(
             {"actuarial_values": curve.actuarial_values, "factors": curve.factors}
         ),
-        "catalogue.json": _json(release.catalogue.model_dump(mode="json")),
-        "rate_book.json": _json(release.rate_book.model_dump(mode="json")),
-        "ranking_policy.json": _json(release.ranking_policy.model_dump(mode="json")),
-        "questions.json": _json([q.model_dump(mode="json") for q in release.questions]),
-        "versions.json": _json(release.versions),
+        "catalogue.json": to_json(release.catalogue.model_dump(mode="json")),
+        "rate_book.json": to_json(release.rate_book.model_dump(mode="json")),
+        "ranking_policy.json": to_json(release.ranking_policy.model_dump(mode="json")),
+        "questions.json": to_json([q.model_dump(mode="json") for q in release.questions]),
+        "versions.json": to_json(release.versions),
         **{f"models/medical_spend/{name}": content for name, content in model.items()},
         **{f"perils/{name}": c for name, c in perils_to_files(release.perils).items()},
     }
-
-
-def _json(content: object) -> bytes:
-    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
-
-
-def _digests(files: dict[str, bytes]) -> dict[str, str]:
-    return {name: _digest(content) for name, content in files.items()}
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _hash_of(digests: dict[str, str]) -> str:
-    lines = [f"{digest}  {name}\n" for name, digest in sorted(digests.items())]
-    return _digest("".join(lines).encode("utf-8"))

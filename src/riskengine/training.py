@@ -7,12 +7,14 @@ import numpy as np
 import pyarrow as arrow
 import pyarrow.compute as pc
 
+from riskengine.errors import SpecError
 from riskengine.pricing.benefit import plan_payment
 from riskengine.pricing.premium import premium_chain
 from riskengine.pricing.rating import reference_columns
 from riskengine.pricing.utilisation import InducedUtilisation, fit_induced_utilisation
 from riskengine.products.benefit import MedicalBenefit
 from riskengine.products.load import read_catalogue, read_rate_book, shipped
+from riskengine.products.product import Catalogue
 from riskengine.profiles.build import build_profiles
 from riskengine.recommendation.policy import read_ranking_policy
 from riskengine.release import Release, build_release
@@ -21,8 +23,9 @@ from riskengine.risk.diagnostics import actual_over_expected
 from riskengine.risk.fit import HeldOut
 from riskengine.risk.model import RiskModel
 from riskengine.sources.rand_hie import nearest_plan, own_share
+from riskengine.sources.synthetic.assumptions import AREAS, LEVELS, PlanDesign, Setting
 from riskengine.tables import Tables
-from riskengine.vocabulary import FloatArray
+from riskengine.vocabulary import Currency, FloatArray
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,32 @@ def complete_experience(experience: arrow.Table) -> arrow.Table:
         pc.is_valid(experience["out_of_pocket_maximum"]), pc.is_valid(experience["education_years"])
     )
     return experience.filter(known)
+
+
+def synthetic_setting(catalogue: Catalogue) -> Setting:
+    """Where a synthetic insurer of a market stands: its plans that share the cost of care.
+
+    Plans that pay by the day or by the event have no share of cost, and are left out of what the
+    synthetic members hold. Raises `SpecError` where none is left.
+    """
+    level, areas = LEVELS[catalogue.market], AREAS[catalogue.market]
+    plans = []
+    for plan in catalogue.plans:
+        benefit = next(iter(plan.benefits.values()))
+        if isinstance(benefit, MedicalBenefit):
+            maximum = benefit.out_of_pocket_maximum
+            plans.append(
+                PlanDesign(
+                    plan.plan,
+                    benefit.deductible / level,
+                    benefit.coinsurance,
+                    float("inf") if maximum is None else maximum / level,
+                )
+            )
+    if not plans:
+        message = f"no plan of {catalogue.market} shares the cost of care: nothing can be simulated"
+        raise SpecError(message)
+    return Setting(tuple(plans), Currency(catalogue.currency), level, areas)
 
 
 def assemble_release(model: RiskModel, utilisation: InducedUtilisation, market: str) -> Release:

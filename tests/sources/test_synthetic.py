@@ -12,12 +12,13 @@ import pytest
 
 from riskengine.errors import InputError
 from riskengine.sources.folder import validate
+from riskengine.sources.synthetic.assumptions import Setting
 from riskengine.sources.synthetic.simulate import simulate
 from riskengine.tables import COLUMNS, Tables
 from riskengine.vocabulary import Currency
 from tests.conftest import PLANS
 
-MARKET = (PLANS, Currency.USD)
+MARKET = Setting(PLANS, Currency.USD)
 
 
 @pytest.fixture(scope="module")
@@ -138,4 +139,4 @@ def test_what_cannot_be_drawn_is_refused(
     members: int, seed: int, plans: tuple[object, ...], tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=f"members={members}, seed={seed}, {len(plans)} plans"):
-        simulate(members, seed, tmp_path, (plans, Currency.USD))  # type: ignore[arg-type]
+        simulate(members, seed, tmp_path, Setting(plans, Currency.USD))  # type: ignore[arg-type]

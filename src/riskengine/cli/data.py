@@ -11,7 +11,6 @@ from rich.table import Table
 from riskengine.cli.app import Market, Out, app, console, day, progress_bars
 from riskengine.errors import InputError
 from riskengine.tables import COLUMNS
-from riskengine.vocabulary import Currency
 
 
 @app.command()
@@ -79,28 +78,17 @@ def simulate(
     diagnoses, measurements, events and offers; truth.parquet holds what they only show through.
     """
     from riskengine.products.load import read_catalogue, shipped
-    from riskengine.sources.synthetic.assumptions import PlanDesign
     from riskengine.sources.synthetic.simulate import simulate as write_synthetic
+    from riskengine.training import synthetic_setting
 
-    catalogue = read_catalogue(shipped(market))
-    plans = [
-        PlanDesign(
-            plan.plan,
-            plan.benefit.deductible,
-            plan.benefit.coinsurance,
-            float("inf")
-            if plan.benefit.out_of_pocket_maximum is None
-            else plan.benefit.out_of_pocket_maximum,
-        )
-        for plan in catalogue.plans
-    ]
+    setting = synthetic_setting(read_catalogue(shipped(market)))
     with progress_bars(26) as progress:
         bar = progress.add_task("drawing synthetic members", total=members)
         made = write_synthetic(
             members,
             seed,
             out,
-            (plans, Currency(catalogue.currency)),
+            setting,
             lambda done: progress.update(bar, completed=done),
         )
     for name, rows in made.rows.items():

@@ -104,12 +104,14 @@ class BenefitSteps:
 class PlanPrice:
     """One plan for n members: `benefits` add up to the start of `technical`.
 
-    The steps of `offered` begin at the base rate: `technical` moves them through the book alone.
+    `filed` leads from the base rate to the filed premium, and `offered` begins with the same steps:
+    `technical` moves them through the book alone.
     """
 
     plan: str
     benefits: tuple[BenefitSteps, ...]
     technical: tuple[Step, ...]
+    filed: tuple[Step, ...]
     offered: OfferedPremium
 
 
@@ -226,6 +228,7 @@ def price_plans(
             plan,
             benefits,
             _technical(market, benefits),
+            filed,
             offered_premium(market.edition, filed, of_plan),
         )
     return prices

@@ -5,12 +5,17 @@ the order of two plans around.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field, model_validator
 from sklearn.isotonic import IsotonicRegression
 
 from riskengine.errors import InputError
-from riskengine.vocabulary import FloatArray
+from riskengine.products.load import read_yaml
+from riskengine.products.rate_book_numbers import Basis
+from riskengine.vocabulary import FloatArray, Frozen
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,34 @@ class InducedUtilisation:
         """
         result: FloatArray = np.interp(actuarial_value, self.actuarial_values, self.factors)
         return result
+
+
+class _Points(Frozen):
+    """`utilisation.yaml` of a market."""
+
+    market: str
+    basis: Annotated[Basis, Field(strict=False)]
+    reference: str = Field(min_length=1)
+    actuarial_values: list[Annotated[float, Field(gt=0, le=1)]]
+    factors: list[Annotated[float, Field(gt=0, le=1)]]
+
+    @model_validator(mode="after")
+    def rises_to_full_cover(self) -> "_Points":
+        values, factors = self.actuarial_values, self.factors
+        in_order = values == sorted(set(values)) and factors == sorted(factors)
+        if not in_order or len(values) != len(factors) or (values[-1:], factors[-1:]) != ([1], [1]):
+            message = "points must rise, one factor each, and end at 1 and 1"
+            raise ValueError(message)
+        return self
+
+
+def read_induced_utilisation(folder: Path) -> InducedUtilisation:
+    """The curve in the folder of a market (`utilisation.yaml`).
+
+    Raises `SpecError` naming file, line and fault.
+    """
+    points = read_yaml(folder / "utilisation.yaml", _Points)
+    return InducedUtilisation(tuple(points.actuarial_values), tuple(points.factors))
 
 
 def fit_induced_utilisation(

@@ -10,7 +10,7 @@ from datetime import date
 
 import numpy as np
 
-from riskengine.vocabulary import FloatArray, Service
+from riskengine.vocabulary import Currency, FloatArray, Service
 
 YEARS = (2023, 2024, 2025)
 FIRST_DAY = date(YEARS[0], 1, 1).toordinal() - date(1970, 1, 1).toordinal()
@@ -22,6 +22,30 @@ OLDEST = 62
 """Years of age on the first day, at most: nobody grows older than the catalogue insures."""
 
 SERVICES = tuple(Service)
+
+
+LEVELS = {"study": 1.0, "cn": 12.0, "us_aca": 30.0}
+"""Times the research catalogue's amounts, by market: a year of care is about 2,300 yuan in China
+and 5,700 dollars in the United States."""
+AREAS = {
+    "study": ("1", "2", "3", "4", "5", "6"),
+    "cn": ("second_tier", "other", "first_tier"),
+    "us_aca": ("area_1", "area_2", "area_3"),
+}
+"""The rating areas that the tariff of a market tells apart."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where the synthetic insurer stands: its plans, the currency of its claims and their level.
+
+    `level` multiplies every amount of these assumptions, `areas` names the rating areas.
+    """
+
+    plans: tuple["PlanDesign", ...]
+    currency: Currency
+    level: float = 1.0
+    areas: tuple[str, ...] = AREAS["study"]
 
 
 @dataclass(frozen=True)
