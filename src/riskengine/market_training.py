@@ -18,6 +18,7 @@ from riskengine.errors import InputError, TableError
 from riskengine.market_release import MarketRelease, build_market_release, perils_of
 from riskengine.pricing.market import Insured, Market, base_rates, open_market
 from riskengine.pricing.perils import (
+    MOST_ROWS,
     Incidence,
     PerilModel,
     fit_person_years,
@@ -174,7 +175,11 @@ def peril_spec(spec: ModelSpec, peril: Peril) -> ModelSpec:
 
 
 def fit_peril(
-    experience: Experience, spec: ModelSpec, files: MarketFiles, peril: Peril
+    experience: Experience,
+    spec: ModelSpec,
+    files: MarketFiles,
+    peril: Peril,
+    most_years: int = MOST_ROWS,
 ) -> tuple[RiskModel, PerilModel]:
     """The mean model of a peril and its distribution, around held-out means of the same years."""
     table = experience.rows
@@ -198,11 +203,17 @@ def fit_peril(
         message = f"model {peril.value} kept no held-out predictions"
         raise InputError(message)
     expected = (np.maximum(model.trained.expected, 1e-9), experience.exposure)
-    return model, _fewer_bands(lambda bands: _distribution(experience, peril, expected, bands))
+    return model, _fewer_bands(
+        lambda bands: _distribution(experience, peril, expected, bands, most_years)
+    )
 
 
 def _distribution(
-    experience: Experience, peril: Peril, expected: tuple[FloatArray, FloatArray], bands: int
+    experience: Experience,
+    peril: Peril,
+    expected: tuple[FloatArray, FloatArray],
+    bands: int,
+    most_years: int,
 ) -> PerilModel:
     years = experience.years
     if peril is Peril.HOSPITAL_DAYS:
@@ -213,6 +224,7 @@ def _distribution(
         {service: years.visits[service] for service in services if service in years.visits},
         expected,
         bands,
+        most_years,
     )
 
 
@@ -227,19 +239,23 @@ def _fewer_bands(distribution: Callable[[int], PerilModel]) -> PerilModel:
 
 
 def learn_market(
-    tables: Tables, spec: ModelSpec, files: MarketFiles, say: Say = lambda _: None
+    tables: Tables,
+    spec: ModelSpec,
+    files: MarketFiles,
+    say: Say = lambda _: None,
+    most_years: int = MOST_ROWS,
 ) -> MarketRelease:
     """The release of a market from tables of experience in its currency.
 
-    `spec` says what the models read (`peril_spec` makes it one peril's). The same tables give the
-    same release.
+    `spec` says what the models read (`peril_spec` makes it one peril's); a distribution keeps at
+    most `most_years` years of the experience. The same tables give the same release.
     """
     say("building the experience")
     experience = market_experience(tables, spec, files)
     models, perils = {}, {}
     for peril in experience.outcomes:
         say(f"fitting {peril.value}")
-        models[peril], perils[peril] = fit_peril(experience, spec, files, peril)
+        models[peril], perils[peril] = fit_peril(experience, spec, files, peril, most_years)
     market = Market(
         files.catalogue, files.editions, perils, files.utilisation, _middle(experience.rows)
     )
