@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 
 from riskengine.errors import AnswerError, Problem, UnknownNameError
+from riskengine.pricing.premium import effects_of
 from riskengine.pricing.rating import PricedPlan, price_plan, reference_columns
 from riskengine.profiles.questions import check_columns, missing_answers
 from riskengine.recommendation.eligibility import Failure, failures, gates
@@ -45,12 +46,17 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class Repriced:
-    """n policies repriced, each for its own plan; amounts in currency a year, cents as integers."""
+    """n policies repriced, each for its own plan; amounts in currency a year, cents as integers.
+
+    `steps` has what each step of the chain multiplies the premium by, (n,) by name.
+    """
 
     pure_premium: FloatArray
     actuarial_value: FloatArray
+    expected_plan_paid: FloatArray
     technical_premium: FloatArray
     offered_cents: IntArray
+    steps: dict[str, FloatArray]
 
 
 def quote(release: Release, columns: Columns, as_of: date, plans: tuple[str, ...]) -> Quote:
@@ -119,14 +125,18 @@ def reprice(release: Release, columns: Columns, plans: AnyArray, as_of: date) ->
     """
     mean = release.medical_spend.predict(reference_columns(release.medical_spend, columns))
     size = len(mean)
-    result = Repriced(mean, np.empty(size), np.empty(size), np.empty(size, np.int64))
+    empty = (np.empty(size) for _ in range(3))
+    result = Repriced(mean, *empty, np.empty(size, np.int64), {})
     done = np.zeros(size, dtype=bool)
     for name in release.catalogue.names:
         rows = np.flatnonzero(plans == name)
         priced = _price(release, name, mean[rows], as_of)
         result.actuarial_value[rows] = priced.actuarial_value
         result.technical_premium[rows] = priced.chain.technical_premium
+        result.expected_plan_paid[rows] = priced.chain.expected_plan_paid
         result.offered_cents[rows] = priced.chain.offered_cents
+        for step, effect in effects_of(priced.chain.steps).items():
+            result.steps.setdefault(step, np.ones(size))[rows] = effect
         done[rows] = True
     if not done.all():
         row = int(np.flatnonzero(~done)[0])

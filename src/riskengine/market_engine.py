@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from riskengine.errors import AnswerError, InputError, Problem
+from riskengine.errors import AnswerError, Problem
 from riskengine.market_release import MarketRelease
 from riskengine.pricing.household import household_premiums
 from riskengine.pricing.market import (
@@ -24,7 +24,7 @@ from riskengine.pricing.market import (
     price_problems,
 )
 from riskengine.pricing.offered import Terms
-from riskengine.pricing.premium import Step
+from riskengine.pricing.premium import effects_of
 from riskengine.pricing.rating import reference_columns
 from riskengine.products.benefit import Peril
 from riskengine.products.rate_book_edition import Edition
@@ -114,6 +114,23 @@ def quote_market(
     )
 
 
+def quote_book(
+    release: MarketRelease, columns: Columns, plans: AnyArray, start: date
+) -> RepricedBook:
+    """Price n applicants for covers from `start`, each for the plan of its row in `plans` (n,).
+
+    Underwritten as `quote_market` does. Raises `AnswerError` for every row without a price.
+    """
+    market = opened(release, start, renewal=False)
+    problems = book_problems(release, columns, plans, start, renewal=False)
+    size = len(plans)
+    decided = decide(release, columns, size, market.edition)
+    problems += _declined(decided)
+    if problems:
+        raise AnswerError(problems)
+    return _price_book(release, market, columns, plans, _loaded(market.edition, decided, None))
+
+
 def reprice_book(
     release: MarketRelease,
     columns: Columns,
@@ -124,46 +141,45 @@ def reprice_book(
     """Renew n policies on `start`, each for the plan of its row in `plans` (n,), names as objects.
 
     `expiring_premium` (n,), currency a year at equal benefits, binds where the edition has a cap or
-    a collar; NaN where there is none. Each policy is a household of its own unless `columns` has
-    `household`. A renewal is not underwritten anew. Raises `AnswerError` for rows without a price
-    (`book_problems` lists them).
+    a collar; NaN where there is none. A renewal is not underwritten anew. Raises `AnswerError` for
+    rows without a price (`book_problems` lists them).
     """
     problems = book_problems(release, columns, plans, start)
     if problems:
         raise AnswerError(problems)
     market = opened(release, start, renewal=True)
+    terms = replace(_yearly(market.edition, None), expiring_premium=expiring_premium)
+    return _price_book(release, market, columns, plans, terms)
+
+
+def _price_book(
+    release: MarketRelease, market: OpenMarket, columns: Columns, plans: AnyArray, terms: Terms
+) -> RepricedBook:
+    """Each row's plan; each row is a household of its own unless `columns` has `household`."""
     size = len(plans)
-    household = columns.get("household", np.arange(size))
-    terms = household_terms(market.edition, household, Terms(expiring_premium=expiring_premium))
-    means = annual_means(release, columns)
-    amounts = {name: np.zeros(size) for name in ("expected", "technical", "filed")}
-    cents, steps = np.zeros(size, dtype=np.int64), dict[str, FloatArray]()
+    terms = household_terms(market.edition, columns.get("household", np.arange(size)), terms)
+    members = Insured(columns, annual_means(release, columns))
+    book = RepricedBook(*(np.zeros(size) for _ in range(3)), np.zeros(size, dtype=np.int64), {})
     for plan in release.catalogue.names:
         rows = np.flatnonzero(plans == plan)
         if not len(rows):
             continue
-        price = _price_rows(release, market, Insured(columns, means).at(rows), plan, terms, rows)
-        amounts["expected"][rows] = price.technical[0].running
-        amounts["technical"][rows] = price.technical[-1].running
-        amounts["filed"][rows] = price.filed[-1].running
-        cents[rows] = price.offered.offered_cents
+        price = _price_rows(release, market, members.at(rows), plan, _terms_at(terms, rows))
+        book.expected_plan_paid[rows] = price.technical[0].running
+        book.technical_premium[rows] = price.technical[-1].running
+        book.filed_premium[rows] = price.filed[-1].running
+        book.offered_cents[rows] = price.offered.offered_cents
         for name, effect in effects_of(price.offered.steps).items():
-            steps.setdefault(name, np.ones(size))[rows] = effect
-    return RepricedBook(
-        amounts["expected"],
-        amounts["technical"],
-        amounts["filed"],
-        cents,
-        steps,
-    )
+            book.steps.setdefault(name, np.ones(size))[rows] = effect
+    return book
 
 
 def book_problems(
-    release: MarketRelease, columns: Columns, plans: AnyArray, start: date
+    release: MarketRelease, columns: Columns, plans: AnyArray, start: date, *, renewal: bool = True
 ) -> list[Problem]:
-    """Everything that keeps rows of a book from being renewed for the plan named in the row."""
+    """Everything that keeps rows of a book from being priced for the plan named in the row."""
     problems = check_columns(release.questions, columns)
-    market = opened(release, start, renewal=True)
+    market = opened(release, start, renewal=renewal)
     names = release.catalogue.names
     unknown = ~np.isin(plans, np.array(names, dtype=object))
     problems += [
@@ -197,42 +213,33 @@ def decide(
     return underwrite(release.underwriting, columns, size, most)
 
 
-def effects_of(steps: Sequence[Step]) -> dict[str, FloatArray]:
-    """What each step multiplies a premium by, (n,) each; the first is the amount it starts at.
-
-    Their product is the last step's running value: what a change of premium is explained by.
-    Raises `InputError` for a premium of 0 before a step, for no factor leads from it.
-    """
-    found = {steps[0].name: steps[0].running}
-    for before, step in zip(steps, steps[1:], strict=False):
-        if not (before.running > 0).all():
-            message = f"the premium before step {step.name} is 0: no factor explains what follows"
-            raise InputError(message)
-        found[step.name] = step.running / before.running
-    return found
-
-
 def _price_rows(
-    release: MarketRelease,
-    market: OpenMarket,
-    members: Insured,
-    plan: str,
-    terms: Terms,
-    rows: IntArray,
+    release: MarketRelease, market: OpenMarket, members: Insured, plan: str, terms: Terms
 ) -> PlanPrice:
-    expiring = terms.expiring_premium
-    of_rows = replace(
-        terms,
-        discounts={name: share[rows] for name, share in terms.discounts.items()},
-        expiring_premium=None if expiring is None else expiring[rows],
-    )
     rates = release.base_rates[market.edition.edition]
-    return price_plans(market, members, rates, {plan: of_rows})[plan]
+    return price_plans(market, members, rates, {plan: terms})[plan]
+
+
+def _terms_at(terms: Terms, rows: IntArray) -> Terms:
+    def at(values: FloatArray | None) -> FloatArray | None:
+        return None if values is None else values[rows]
+
+    return replace(
+        terms,
+        underwriting_loading=at(terms.underwriting_loading),
+        discounts={name: share[rows] for name, share in terms.discounts.items()},
+        expiring_premium=at(terms.expiring_premium),
+    )
+
+
+def _yearly(edition: Edition, payments: int | None) -> Terms:
+    """Paid once a year where the edition allows it, else in the fewest instalments it does."""
+    fewest = min(one.payments for one in edition.instalments)
+    return Terms(payments=fewest if payments is None else payments)
 
 
 def _loaded(edition: Edition, decided: Decisions, payments: int | None) -> Terms:
-    ways = [one.payments for one in edition.instalments]
-    terms = Terms(payments=(1 if 1 in ways else ways[0]) if payments is None else payments)
+    terms = _yearly(edition, payments)
     if edition.underwriting_loading is None:
         return terms
     # Who is refused has no price; the loading of the others is within bounds.
@@ -242,12 +249,17 @@ def _loaded(edition: Edition, decided: Decisions, payments: int | None) -> Terms
 def _refusals(
     market: OpenMarket, plans: Sequence[str], columns: Columns, decided: Decisions
 ) -> dict[str, list[Problem]]:
-    declined = [
+    declined = _declined(decided)
+    return {plan: price_problems(market, plan, columns) + declined for plan in plans}
+
+
+def _declined(decided: Decisions) -> list[Problem]:
+    """Who is referred or declined, with each reason."""
+    return [
         Problem(row, "underwriting", Severity(int(decided.severity[row])).name.lower(), reason)
         for row in np.flatnonzero(decided.severity >= Severity.REFER).tolist()
         for reason in _reasons(decided.of(row))
     ]
-    return {plan: price_problems(market, plan, columns) + declined for plan in plans}
 
 
 def _reasons(decision: Decision) -> list[str]:

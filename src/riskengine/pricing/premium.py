@@ -7,6 +7,7 @@ live agree bit for bit. Floats carry the chain; the one rounding, to cents and h
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -42,6 +43,11 @@ class PremiumChain:
     def technical_premium(self) -> FloatArray:
         """The premium before the rounding, in currency a year, (n,)."""
         return self.steps[-2].running
+
+    @property
+    def expected_plan_paid(self) -> FloatArray:
+        """What the plan is expected to pay, before expenses, in currency a year, (n,)."""
+        return self.steps[3].running
 
 
 def premium_chain(
@@ -84,6 +90,25 @@ def run(planned: Sequence[Planned], running: FloatArray) -> tuple[Step, ...]:
         running = apply(operation, running, column)
         steps.append(Step(name, operation, column, running))
     return tuple(steps)
+
+
+def effects_of(steps: Sequence[Step]) -> dict[str, FloatArray]:
+    """What each step multiplies a premium by, (n,) each; the first is the amount it starts at.
+
+    Their product is the last step's running value, so a change of premium is their changes. Raises
+    `InputError` for a premium of 0 before a step, for no factor leads from it.
+
+    >>> planned = [("base_rate", Operation.START, 80.0), ("fixed_expense", Operation.ADD, 20.0)]
+    >>> {name: float(f[0]) for name, f in effects_of(run(planned, np.zeros(1))).items()}
+    {'base_rate': 80.0, 'fixed_expense': 1.25}
+    """
+    found = {steps[0].name: steps[0].running}
+    for before, step in pairwise(steps):
+        if not (before.running > 0).all():
+            message = f"the premium before step {step.name} is 0: no factor explains what follows"
+            raise InputError(message)
+        found[step.name] = step.running / before.running
+    return found
 
 
 def apply(operation: Operation, running: FloatArray, value: FloatArray) -> FloatArray:

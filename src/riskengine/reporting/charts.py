@@ -145,8 +145,11 @@ def lorenz_chart(
     return render(draw)
 
 
-def dislocation_chart(change: FloatArray) -> Chart:
-    """Histogram of premium changes (n,), as shares of the expiring premium."""
+_EXPIRING = Text(zh="到期保费", en="expiring premium")
+
+
+def dislocation_chart(change: FloatArray, against: Text = _EXPIRING) -> Chart:
+    """Histogram of premium changes (n,), as shares of the premium they are `against`."""
     edges = np.concatenate([np.arange(-0.8, 1.01, 0.1), [np.inf]])
 
     def draw(axes: Any, say: Say) -> None:
@@ -159,8 +162,8 @@ def dislocation_chart(change: FloatArray) -> Chart:
         axes.set_xlabel(
             say(
                 Text(
-                    zh="相对到期保费的变化（最右一组为+100%及以上）",
-                    en="change from the expiring premium; last bar: +100 % and more",
+                    zh=f"相对{against.zh}的变化（最右一组为+100%及以上）",
+                    en=f"change from the {against.en}; last bar: +100 % and more",
                 )
             )
         )
