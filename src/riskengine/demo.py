@@ -185,7 +185,7 @@ def _register(
     asked = [question.name for question in release.questions]
     example = trained.experience.select(asked).slice(0, 5).to_pandas()
     example["plan"] = release.catalogue.names[0]
-    return register_release(settings, release, example, AS_OF)
+    return register_release(settings, release, AS_OF, example)
 
 
 def _book_and_member(

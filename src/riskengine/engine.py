@@ -125,8 +125,14 @@ def reprice(release: Release, columns: Columns, plans: AnyArray, as_of: date) ->
     """
     mean = release.medical_spend.predict(reference_columns(release.medical_spend, columns))
     size = len(mean)
-    empty = (np.empty(size) for _ in range(3))
-    result = Repriced(mean, *empty, np.empty(size, np.int64), {})
+    result = Repriced(
+        pure_premium=mean,
+        actuarial_value=np.empty(size),
+        expected_plan_paid=np.empty(size),
+        technical_premium=np.empty(size),
+        offered_cents=np.empty(size, np.int64),
+        steps={},
+    )
     done = np.zeros(size, dtype=bool)
     for name in release.catalogue.names:
         rows = np.flatnonzero(plans == name)

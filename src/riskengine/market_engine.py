@@ -4,7 +4,7 @@ Pure: no clock, no files, no network. One member, a household and a book are col
 and go the same way, so that a live price and a batch price agree to the cent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -28,7 +28,13 @@ from riskengine.pricing.premium import effects_of
 from riskengine.pricing.rating import reference_columns
 from riskengine.products.benefit import Peril
 from riskengine.products.rate_book_edition import Edition
-from riskengine.products.underwriting import Decision, Decisions, Severity, answer_problems, underwrite
+from riskengine.products.underwriting import (
+    Decision,
+    Decisions,
+    Severity,
+    answer_problems,
+    underwrite,
+)
 from riskengine.profiles.questions import check_columns
 from riskengine.vocabulary import AnyArray, Columns, FloatArray, IntArray
 
@@ -45,7 +51,7 @@ class MarketQuote:
 
     start: date
     edition: str
-    means: dict[Peril, FloatArray]
+    means: Mapping[Peril, FloatArray]
     decisions: tuple[Decision, ...]
     prices: dict[str, PlanPrice]
     premium_cents: dict[str, int]
@@ -159,7 +165,13 @@ def _price_book(
     size = len(plans)
     terms = household_terms(market.edition, columns.get("household", np.arange(size)), terms)
     members = Insured(columns, annual_means(release, columns))
-    book = RepricedBook(*(np.zeros(size) for _ in range(3)), np.zeros(size, dtype=np.int64), {})
+    book = RepricedBook(
+        expected_plan_paid=np.zeros(size),
+        technical_premium=np.zeros(size),
+        filed_premium=np.zeros(size),
+        offered_cents=np.zeros(size, dtype=np.int64),
+        steps={},
+    )
     for plan in release.catalogue.names:
         rows = np.flatnonzero(plans == plan)
         if not len(rows):
@@ -205,9 +217,7 @@ def annual_means(release: MarketRelease, columns: Columns) -> dict[Peril, FloatA
     }
 
 
-def decide(
-    release: MarketRelease, columns: Columns, size: int, edition: Edition
-) -> Decisions:
+def decide(release: MarketRelease, columns: Columns, size: int, edition: Edition) -> Decisions:
     """What underwriting says of `size` members; see `riskengine.products.underwriting`."""
     most = 0.0 if edition.underwriting_loading is None else edition.underwriting_loading.value
     return underwrite(release.underwriting, columns, size, most)

@@ -90,7 +90,9 @@ def build_market_release(
     for model in models.values():
         _check_model(model)
     for edition in market.editions.editions:
-        unrated = [n for n in market.catalogue.names if n not in base_rates.get(edition.edition, {})]
+        unrated = [
+            n for n in market.catalogue.names if n not in base_rates.get(edition.edition, {})
+        ]
         if unrated:
             message = f"edition {edition.edition} has no base rate of {', '.join(unrated)}"
             raise SpecError(message)

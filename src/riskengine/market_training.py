@@ -35,7 +35,7 @@ from riskengine.products.market_questions import (
     reference_levels,
 )
 from riskengine.products.product import Catalogue
-from riskengine.products.rate_book_edition import Editions
+from riskengine.products.rate_book_edition import Editions, tier_fault
 from riskengine.products.rate_book_read import read_editions, read_underwriting
 from riskengine.products.underwriting import Underwriting
 from riskengine.profiles.build import build_experience
@@ -93,6 +93,14 @@ class Experience:
         return found
 
 
+@dataclass(frozen=True, eq=False)
+class LearntMarket:
+    """A release, and what its builder should know before it is used."""
+
+    release: MarketRelease
+    notes: tuple[str, ...]
+
+
 def read_market(folder: Path) -> MarketFiles:
     """Everything in the folder of a market; raises `SpecError` naming file, line, value and fix."""
     editions = read_editions(folder)
@@ -127,7 +135,8 @@ def market_experience(tables: Tables, spec: ModelSpec, files: MarketFiles) -> Ex
             cost = [years.amounts.get(service, nothing) for service in SERVICES[peril]]
             outcomes[peril] = exposure * np.sum(cost, axis=0)
         elif peril is Peril.HOSPITAL_DAYS:
-            outcomes[peril] = np.bincount(years.stay_row, years.stay_days, rows.num_rows)
+            days = np.bincount(years.stay_row, years.stay_days, rows.num_rows)
+            outcomes[peril] = days.astype(np.float64)
         else:
             outcomes[peril], stages[peril] = _events(tables, rows, files.events, peril)
     return Experience(rows, years, outcomes, stages)
@@ -244,7 +253,7 @@ def learn_market(
     files: MarketFiles,
     say: Say = lambda _: None,
     most_years: int = MOST_ROWS,
-) -> MarketRelease:
+) -> LearntMarket:
     """The release of a market from tables of experience in its currency.
 
     `spec` says what the models read (`peril_spec` makes it one peril's); a distribution keeps at
@@ -260,13 +269,16 @@ def learn_market(
         files.catalogue, files.editions, perils, files.utilisation, _middle(experience.rows)
     )
     say("finding base rates")
-    return build_market_release(
+    book = reference_book(experience, files)
+    insured, exposure = insured_of(models, book), book["exposure"].to_numpy()
+    release = build_market_release(
         market,
         models,
         files.underwriting,
-        reference_rates(market, models, reference_book(experience, files)),
+        reference_rates(market, insured, exposure),
         tuple(one.question for one in files.questions.questions),
     )
+    return LearntMarket(release, tier_notes(market, insured, exposure))
 
 
 def reference_book(experience: Experience, files: MarketFiles) -> arrow.Table:
@@ -285,28 +297,56 @@ def reference_book(experience: Experience, files: MarketFiles) -> arrow.Table:
     return book
 
 
-def reference_rates(
-    market: Market, models: Mapping[Peril, RiskModel], book: arrow.Table
-) -> dict[str, dict[str, float]]:
-    """The base rate of every plan, currency a year, at the first day of every edition.
-
-    Each member of the book is a household of their own.
-    """
-    means = {}
-    for peril, model in models.items():
-        features = feature_columns(model.spec, book)
-        means[peril] = model.predict(reference_columns(model, features))
+def insured_of(models: Mapping[Peril, RiskModel], book: arrow.Table) -> Insured:
+    """The members of a reference book with the annual mean of each peril."""
+    means = {
+        peril: model.predict(reference_columns(model, feature_columns(model.spec, book)))
+        for peril, model in models.items()
+    }
     columns: dict[str, AnyArray] = {"age": book["age"].to_numpy()}
     for name in book.column_names:
         if arrow.types.is_string(book[name].type):
             columns[name] = book[name].to_numpy(zero_copy_only=False)
-    insured = Insured(columns, means)
-    exposure = book["exposure"].to_numpy()
-    rates = {}
+    return Insured(columns, means)
+
+
+def reference_rates(
+    market: Market, insured: Insured, exposure: FloatArray
+) -> dict[str, dict[str, float]]:
+    """The base rate of every plan, currency a year, at the first day of every edition.
+
+    Each member of the book is a household of their own; `exposure` (n,) in years.
+    """
+    return {
+        edition.edition: base_rates(
+            open_market(market, edition.effective_from), insured, exposure, np.arange(len(exposure))
+        )
+        for edition in market.editions.editions
+    }
+
+
+def tier_notes(market: Market, insured: Insured, exposure: FloatArray) -> tuple[str, ...]:
+    """Plans whose actuarial value on the reference book is off their metal tier.
+
+    The value is what the plan pays of the book's whole cost before induced use. The law's check is
+    on its own standard population; this one says how the experience at hand compares.
+    """
+    notes = []
     for edition in market.editions.editions:
-        opened = open_market(market, edition.effective_from)
-        rates[edition.edition] = base_rates(opened, insured, exposure, np.arange(book.num_rows))
-    return rates
+        table = open_market(market, edition.effective_from, renewal=True).table
+        places = table.place(insured.means)
+        tiers = {one.tier for one in edition.actuarial_value_tiers}
+        for plan in market.catalogue.plans:
+            if plan.plan not in tiers:
+                continue
+            paid = np.sum(list(table.payments(plan.plan, places).values()), axis=0)
+            perils = {benefit.peril for benefit in plan.benefits.values()}
+            cost = np.sum([table.trend[one] * insured.means[one] for one in perils], axis=0)
+            value = float(np.sum(exposure * paid) / np.sum(exposure * cost))
+            fault = tier_fault(edition, plan.plan, value)
+            if fault is not None:
+                notes.append(f"plan {plan.plan}, edition {edition.edition}: {fault}")
+    return tuple(notes)
 
 
 def _middle(rows: arrow.Table) -> date:
@@ -315,4 +355,3 @@ def _middle(rows: arrow.Table) -> date:
     end = rows["end_date"].cast(arrow.int32()).to_numpy()
     middle = np.average((start + end + 1) / 2, weights=rows["exposure"].to_numpy())
     return date(1970, 1, 1) + timedelta(days=int(middle))
-

@@ -57,8 +57,9 @@ def keep_market_releases() -> None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             tables = synthetic_tables(market, 3000, Path(folder))
-            release = learn_market(tables, quick_spec(), read_market(shipped(market)), most_years=400)
-        save_market_release(release, kept_release(market))
+            files = read_market(shipped(market))
+            learnt = learn_market(tables, quick_spec(), files, most_years=400)
+        save_market_release(learnt.release, kept_release(market))
 
 
 if __name__ == "__main__":

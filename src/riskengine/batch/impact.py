@@ -211,10 +211,11 @@ def _segments(columns: Columns, plans: AnyArray) -> dict[str, AnyArray]:
         "plan": plans,
         "age": np.array([f"{10 * ten:02d} to {10 * ten + 9:02d}" for ten in tens], dtype=object),
     }
-    for name, values in columns.items():
-        if values.dtype == object and len(pd.unique(pd.Series(values).dropna())) <= _MOST_LEVELS:
-            found[name] = values
-    return found
+    return found | {
+        name: values
+        for name, values in columns.items()
+        if values.dtype == object and len(pd.unique(pd.Series(values).dropna())) <= _MOST_LEVELS
+    }
 
 
 def _rules(
@@ -247,5 +248,3 @@ def _quarantined(table: arrow.Table, reasons: dict[int, str]) -> arrow.Table:
     bad = table.take(arrow.array(list(reasons), arrow.int64()))
     bad = bad.cast(arrow.schema([(name, arrow.string()) for name in bad.schema.names]))
     return bad.append_column("reason", arrow.array(reasons.values(), arrow.string()))
-
-

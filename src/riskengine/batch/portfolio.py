@@ -29,7 +29,7 @@ EXPIRING = "expiring_premium"
 
 @dataclass(frozen=True, eq=False)
 class BookPrice:
-    """n policies priced; amounts in currency a year, `steps` what each multiplies the premium by."""
+    """n policies priced; amounts in currency a year, `steps` as the engines give them."""
 
     expected_plan_paid: FloatArray
     technical_premium: FloatArray

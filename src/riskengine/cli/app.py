@@ -29,7 +29,10 @@ AsOf = Annotated[
 Market = Annotated[str, typer.Option(help="Market whose shipped catalogue is used.")]
 Alias = Annotated[
     str | None,
-    typer.Option("--release", help="Alias of a registered release; RISKENGINE_ALIAS if left out."),
+    typer.Option(
+        "--release",
+        help="Alias, market@alias, folder or start of a hash; RISKENGINE_ALIAS if left out.",
+    ),
 ]
 
 

@@ -35,7 +35,9 @@ class TwoPrices:
         for name, premium in (("old", self.old), ("new", self.new)):
             if not (premium > 0).all():
                 row = int(np.argmin(premium > 0))
-                message = f"the {name} premium of row {row} is {premium[row]}: no change from or to it"
+                message = (
+                    f"the {name} premium of row {row} is {premium[row]}: no change from or to it"
+                )
                 raise InputError(message)
 
 
@@ -68,7 +70,7 @@ class RateChange:
 
 @dataclass(frozen=True)
 class Totals:
-    """A book at one price: `premium` and `expected` claims (currency a year) of `volume` policies."""
+                message = f"the {name} premium of row {row} is {premium[row]}: no change from it"
 
     volume: float
     premium: float

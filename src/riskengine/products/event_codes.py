@@ -16,7 +16,9 @@ from riskengine.products.product import Name
 from riskengine.products.rate_book_numbers import Basis
 from riskengine.vocabulary import Frozen, Service
 
-Codes = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z][0-9A-Z]*$")], ...], Field(strict=False)]
+Codes = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[A-Z][0-9A-Z]*$")], ...], Field(strict=False)
+]
 
 
 class EventStage(Frozen):
@@ -32,7 +34,8 @@ class PerilEvents(Frozen):
 
     `first_only`: only the first ever counts, as of an illness that stays; policies of members known
     for less than `washout_days` before are then no experience, for their illness may be older.
-    `services` are those whose claim lines count. The expected shares weigh as much as `expected_events` events.
+    `services` are those whose claim lines count. The expected shares weigh as much as
+    `expected_events` events.
     """
 
     peril: Annotated[Peril, Field(strict=False)]
@@ -81,5 +84,5 @@ class EventCodes(Frozen):
 
 
 def read_event_codes(folder: Path) -> EventCodes:
-    """The events of the market in `folder` (`events.yaml`); raises `SpecError` with file and line."""
+    """The events of a market (`events.yaml` in `folder`); raises `SpecError` with file and line."""
     return validated(read_marked(folder / "events.yaml"), EventCodes)

@@ -95,9 +95,7 @@ def read_market_questions(
     if found.market != editions.market:
         message = f"={found.market} but the rate book is for {editions.market}: mend one"
         raise marked.fault(("market",), message)
-    tables = [
-        table for e in editions.editions for tariff in e.tariffs for table in tariff.factors
-    ]
+    tables = [table for e in editions.editions for tariff in e.tariffs for table in tariff.factors]
     rated = {table.factor: table.levels for table in tables if table.factor not in _PROFILE}
     told = {a.field: a.levels for a in underwriting.answers if a.field not in _PROFILE}
     _check(marked, found, rated | told, rated)

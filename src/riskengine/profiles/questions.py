@@ -6,6 +6,7 @@ is a missing value; it is never replaced.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -80,6 +81,24 @@ def answers_to_columns(questions: Sequence[Question], answers: Mapping[str, Answ
     if problems:
         raise AnswerError(problems)
     return columns
+
+
+def household_to_columns(
+    questions: Sequence[Question], members: Sequence[Mapping[str, Answer]]
+) -> Columns:
+    """The answers of the members of a household as columns, one row each, in their order.
+
+    Raises `AnswerError` as `answers_to_columns` does, for all members at once.
+    """
+    parts, problems = [], []
+    for row, answers in enumerate(members):
+        try:
+            parts.append(answers_to_columns(questions, answers))
+        except AnswerError as error:
+            problems += [replace(problem, row=row) for problem in error.problems]
+    if problems:
+        raise AnswerError(problems)
+    return {q.name: np.concatenate([part[q.name] for part in parts]) for q in questions}
 
 
 def table_to_columns(

@@ -1,5 +1,6 @@
 """A release behind MLflow's model interface, written as the script that MLflow keeps and runs."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,23 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from riskengine.engine import reprice, unpriceable
 from riskengine.errors import AnswerError
-from riskengine.profiles.questions import table_to_columns
-from riskengine.release import load_release
+from riskengine.market_engine import quote_book
+from riskengine.market_release import MarketRelease, load_market_release
+from riskengine.profiles.questions import Question, table_to_columns
+from riskengine.release import Release, load_release
+from riskengine.release_files import MARKET, check_release_files
 
 
 class ReleaseModel(PythonModel):  # type: ignore[misc]
     """A data frame of answers and `plan` in, its premiums a year out, row by row."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        self.release = load_release(Path(context.artifacts["release"]))
+        folder = Path(context.artifacts["release"])
+        self.release: Release | MarketRelease
+        if check_release_files(folder)[1] == MARKET:
+            self.release = load_market_release(folder)
+        else:
+            self.release = load_release(folder)
 
     def predict(
         self,
@@ -29,16 +38,28 @@ class ReleaseModel(PythonModel):  # type: ignore[misc]
     ) -> pd.DataFrame:
         """Premiums as of `params["as_of"]`, an ISO date; raises `AnswerError` for bad answers."""
         table = arrow.Table.from_pandas(model_input, preserve_index=False)
-        columns = table_to_columns(self.release.questions, table)
         plans = table["plan"].to_numpy().astype(object)
         as_of = date.fromisoformat((params or {})["as_of"])
-        problems = unpriceable(self.release, columns, plans, as_of, renewal=False)
-        if problems:
-            raise AnswerError(problems)
-        priced = reprice(self.release, columns, plans, as_of)
+        table = _complete(table, self.release.questions)
+        columns = table_to_columns(self.release.questions, table)
+        if isinstance(self.release, MarketRelease):
+            cents = quote_book(self.release, columns, plans, as_of).offered_cents
+        else:
+            problems = unpriceable(self.release, columns, plans, as_of, renewal=False)
+            if problems:
+                raise AnswerError(problems)
+            cents = reprice(self.release, columns, plans, as_of).offered_cents
         return pd.DataFrame(
-            {"plan": plans, "offered_premium": priced.offered_cents / 100}, index=model_input.index
+            {"plan": plans, "offered_premium": cents / 100}, index=model_input.index
         )
+
+
+def _complete(table: arrow.Table, questions: Sequence[Question]) -> arrow.Table:
+    """The table with a column of nulls for each open question that a client left out."""
+    for question in questions:
+        if not question.required and question.name not in table.column_names:
+            table = table.append_column(question.name, arrow.nulls(table.num_rows))
+    return table
 
 
 set_model(ReleaseModel())

@@ -19,20 +19,33 @@ from riskengine.registry.models import (
     registered,
     under_alias,
 )
-from riskengine.registry.releases import load_registered, register_release
+from riskengine.registry.releases import (
+    AnyRelease,
+    find_release,
+    load_registered,
+    read_release,
+    register_release,
+    release_rows,
+    write_release,
+)
 from riskengine.registry.runs import TrainingRun, log_training
 
 __all__ = [
+    "AnyRelease",
     "Registered",
     "TrainingRun",
     "connect",
     "decisions",
     "fetch_model",
+    "find_release",
     "keep_decision",
     "load_registered",
     "log_training",
     "move_alias",
+    "read_release",
     "register_release",
     "registered",
+    "release_rows",
     "under_alias",
+    "write_release",
 ]

@@ -1,46 +1,62 @@
 """Releases as registered models: a pyfunc whose artifact is the release folder.
 
-`mlflow.pyfunc.load_model` can price a data frame with it, and we can read the files.
+`mlflow.pyfunc.load_model` can price a data frame with it, and we can read the files. Each market
+has a registered name of its own, so each has its own champion.
 """
 
 import tempfile
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import mlflow
 import pandas as pd
-from mlflow.models import infer_signature
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from sqlalchemy.exc import SQLAlchemyError
 
 from riskengine import __version__
 from riskengine.errors import ReleaseError
+from riskengine.market_release import MarketRelease, load_market_release, save_market_release
 from riskengine.registry.connection import connect, register, script, version_of
 from riskengine.release import Release, load_release, save_release
+from riskengine.release_files import MARKET, check_release_files
 from riskengine.settings import Settings
+
+AnyRelease: TypeAlias = Release | MarketRelease
+STUDY_MARKET = "study"
+_SHORTEST_HASH = 8
+
+
+def registered_name(settings: Settings, market: str) -> str:
+    """The name under which the releases of a market are registered."""
+    name = settings.registered_name
+    return name if market == STUDY_MARKET else f"{name}-{market}"
 
 
 def register_release(
-    settings: Settings, release: Release, example: pd.DataFrame, as_of: date
+    settings: Settings, release: AnyRelease, as_of: date, example: pd.DataFrame | None = None
 ) -> int:
     """Register a release and move the settings' alias to it; its version.
 
-    `example` has rows of answers and `plan`; they sign the model. A release that is registered
-    already, by its hash, is not registered twice.
+    Its questions and `plan` sign the model; `example` has rows of them, kept beside it. A release
+    that is registered already, by its hash, is not registered twice.
     """
     client = connect(settings)
-    name = settings.registered_name
+    name = registered_name(settings, release.catalogue.market)
     version = version_of(client, name, release.hash)
     if version is None:
         params = {"as_of": as_of.isoformat()}
-        output = pd.DataFrame({"plan": example["plan"], "offered_premium": 0.0})
         with mlflow.start_run(run_name="release") as run, tempfile.TemporaryDirectory() as folder:
-            save_release(release, Path(folder) / "release")
+            write_release(release, Path(folder) / "release")
             info = mlflow.pyfunc.log_model(
                 name="release",
                 python_model=script("release_model"),
                 artifacts={"release": str(Path(folder) / "release")},
-                signature=infer_signature(example, output, params),
-                input_example=(example, params),
+                signature=_signature(release, params),
+                input_example=None if example is None else (example, params),
                 pip_requirements=[f"riskengine=={__version__}"],
             )
         version = register(client, name, release.hash, (info, run.info.run_id))
@@ -48,21 +64,115 @@ def register_release(
     return version
 
 
+def _signature(release: AnyRelease, params: dict[str, str]) -> ModelSignature:
+    """One column a question, those that may stay open optional, and the plan."""
+    columns = [
+        ColSpec("double" if one.kind == "number" else "string", one.name, required=one.required)
+        for one in release.questions
+    ]
+    return ModelSignature(
+        inputs=Schema([*columns, ColSpec("string", "plan")]),
+        outputs=Schema([ColSpec("string", "plan"), ColSpec("double", "offered_premium")]),
+        params=ParamSchema([ParamSpec("as_of", "string", params["as_of"])]),
+    )
+
+
+def write_release(release: AnyRelease, folder: Path) -> None:
+    """Write a release of either kind to an empty or new folder."""
+    if isinstance(release, MarketRelease):
+        save_market_release(release, folder)
+    else:
+        save_release(release, folder)
+
+
+def read_release(folder: Path) -> AnyRelease:
+    """The release in `folder`, of either kind; raises `ReleaseError` as their readers do."""
+    _, kind = check_release_files(folder)
+    return load_market_release(folder) if kind == MARKET else load_release(folder)
+
+
 def load_registered(settings: Settings, alias: str | None = None) -> Release:
-    """The release under an alias (the settings' own where None is given).
+    """The study's release under an alias (the settings' own where None is given).
 
     Raises `ReleaseError` saying what to run when there is none.
     """
-    alias = alias or settings.alias
+    found = find_release(settings, alias or settings.alias)
+    if isinstance(found, MarketRelease):
+        message = f"{alias} is a release of market {found.catalogue.market}: name an alias"
+        raise ReleaseError(message)
+    return found
+
+
+def find_release(settings: Settings, named: str) -> AnyRelease:
+    """The release that `named` means: a folder, an alias, `market@alias`, or the start of a hash.
+
+    An alias without a market is the study's; a hash needs eight digits or more. Raises
+    `ReleaseError` saying what to run when there is none.
+    """
+    if Path(named).is_dir():
+        return read_release(Path(named))
+    market, _, alias = named.rpartition("@")
+    name = registered_name(settings, market or STUDY_MARKET)
+
+    def by_alias(client: mlflow.MlflowClient) -> ModelVersion:
+        return client.get_model_version_by_alias(name, alias)
+
+    if not market and _is_hash(named):
+        return _download(settings, named, lambda client: _of_hash(client, settings, named))
+    return _download(settings, named, by_alias)
+
+
+def _is_hash(named: str) -> bool:
+    return len(named) >= _SHORTEST_HASH and all(c in "0123456789abcdef" for c in named)
+
+
+def _of_hash(client: mlflow.MlflowClient, settings: Settings, digest: str) -> ModelVersion:
+    """The one version whose digest starts so; an unknown one is told as MLflow would."""
+    stem = settings.registered_name
+    found = [
+        version
+        for version in client.search_model_versions(f"name LIKE '{stem}%'")
+        if version.tags.get("digest", "").startswith(digest)
+    ]
+    if len(found) != 1:
+        message = f"{len(found)} registered releases have a hash that starts with {digest}"
+        raise mlflow.exceptions.MlflowException(message)
+    return found[0]
+
+
+def _download(
+    settings: Settings, named: str, find: Callable[[mlflow.MlflowClient], ModelVersion]
+) -> AnyRelease:
     try:
         client = connect(settings)
-        known = client.get_model_version_by_alias(settings.registered_name, alias)
+        known = find(client)
         source = client.get_model_version_download_uri(known.name, known.version)
         folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=source))
     except (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError) as error:
         message = (
-            f"no release {alias!r} of {settings.registered_name!r} can be read from"
-            f" {settings.tracking_uri}: run `riskengine demo` to build and register one"
+            f"no release {named!r} of {settings.registered_name!r} can be read from"
+            f" {settings.tracking_uri}: run `riskengine demo` for the study's, or `riskengine"
+            " release build` for a market's, to build and register one"
         )
         raise ReleaseError(message) from error
-    return load_release(folder / "artifacts" / "release")
+    return read_release(folder / "artifacts" / "release")
+
+
+def release_rows(settings: Settings) -> list[dict[str, Any]]:
+    """Every registered release, the newest first: name, version, aliases, hash, registered at."""
+    client = connect(settings)
+    rows = []
+    for version in client.search_model_versions(f"name LIKE '{settings.registered_name}%'"):
+        if "digest" not in version.tags or version.tags.get("kind") == "risk_model":
+            continue
+        aliases = client.get_registered_model(version.name).aliases
+        rows.append(
+            {
+                "name": version.name,
+                "version": int(version.version),
+                "aliases": sorted(a for a, v in aliases.items() if v == version.version),
+                "hash": version.tags["digest"],
+                "registered_at": version.creation_timestamp,
+            }
+        )
+    return sorted(rows, key=lambda row: -int(row["registered_at"]))

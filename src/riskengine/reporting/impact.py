@@ -77,7 +77,9 @@ def _dislocation(summary: Mapping[str, Any], prices: TwoPrices) -> Section:
         f" in ten lie between {low:+.1%} and {high:+.1%}.{en_bound}",
     )
     title = Text(zh="保费变动的分布", en="How premiums move")
-    return Section(title, words, chart=dislocation_chart(moved, Text(zh="原保费", en="old premium")))
+    return Section(
+        title, words, chart=dislocation_chart(moved, Text(zh="原保费", en="old premium"))
+    )
 
 
 def _loss_ratio(summary: Mapping[str, Any]) -> Section:
@@ -106,22 +108,24 @@ def _loss_ratio(summary: Mapping[str, Any]) -> Section:
         f" {elasticity:g}, an assumption and no estimate: a premium 1 % higher moves the number of"
         f" policies by {elasticity:g} %.",
     )
-    return Section(Text(zh="赔付率与业务量", en="Loss ratio and volume"), words, Table(headings, rows))
+    return Section(
+        Text(zh="赔付率与业务量", en="Loss ratio and volume"), words, Table(headings, rows)
+    )
 
 
 def _segment_section(segments: pd.DataFrame) -> Section:
     shown = segments.head(_SEGMENTS_SHOWN)
     rows = tuple(
         (
-            _segment(str(one.segment), str(one.level)),
-            f"{one.policies:,}",
-            f"{one.old_premium / one.policies:,.0f}",
-            f"{one.new_premium / one.policies:,.0f}",
-            f"{one.change:+.1%}",
-            f"{one.rising:.0%}",
-            f"{one.loss_ratio:.0%}",
+            _segment(str(one["segment"]), str(one["level"])),
+            f"{one['policies']:,}",
+            f"{one['old_premium'] / one['policies']:,.0f}",
+            f"{one['new_premium'] / one['policies']:,.0f}",
+            f"{one['change']:+.1%}",
+            f"{one['rising']:.0%}",
+            f"{one['loss_ratio']:.0%}",
         )
-        for one in shown.itertuples()
+        for one in _records(shown)
     )
     headings = (
         Text(zh="分组", en="segment"),
@@ -144,7 +148,7 @@ def _segment_section(segments: pd.DataFrame) -> Section:
 
 
 def _segment_chart(shown: pd.DataFrame) -> Chart:
-    names = [_segment(str(one.segment), str(one.level)) for one in shown.itertuples()]
+    names = [_segment(str(one["segment"]), str(one["level"])) for one in _records(shown)]
     change = 100 * shown["change"].to_numpy()
 
     def draw(axes: Any, say: Say) -> None:
@@ -163,12 +167,12 @@ def _reason_section(reasons: pd.DataFrame) -> Section:
     ways = {"rise": Text(zh="上涨", en="rise"), "fall": Text(zh="下降", en="fall")}
     rows = tuple(
         (
-            ways[str(one.direction)],
-            step_title(str(one.reason)),
-            f"{one.policies:,}",
-            f"{one.premium:+,.0f}",
+            ways[str(one["direction"])],
+            step_title(str(one["reason"])),
+            f"{one['policies']:,}",
+            f"{one['premium']:+,.0f}",
         )
-        for one in reasons.itertuples()
+        for one in _records(reasons)
     )
     headings = (
         Text(zh="方向", en="direction"),
@@ -178,8 +182,8 @@ def _reason_section(reasons: pd.DataFrame) -> Section:
     )
     words = Text(
         zh="每份保费是各步骤之积，变动的对数是各步骤变动之和；主要原因是同方向上最大的一项。",
-        en="A premium is the product of its steps, so the logarithm of a change is the sum of theirs;"
-        " the main reason is the largest one in the direction of the change.",
+        en="A premium is the product of its steps, so the logarithm of a change is the sum of"
+        " theirs; the main reason is the largest one in the direction of the change.",
     )
     return Section(Text(zh="为什么变动", en="Why premiums move"), words, Table(headings, rows))
 
@@ -187,7 +191,10 @@ def _reason_section(reasons: pd.DataFrame) -> Section:
 def _extremes(prices: TwoPrices) -> Section:
     moved = prices.new / prices.old - 1
     order = np.argsort(moved, kind="stable")
-    ends = [*order[::-1][:_EXTREMES], *order[: min(_EXTREMES, max(len(order) - _EXTREMES, 0))][::-1]]
+    ends = [
+        *order[::-1][:_EXTREMES],
+        *order[: min(_EXTREMES, max(len(order) - _EXTREMES, 0))][::-1],
+    ]
     told = main_reasons(prices)
     rows = tuple(
         (
@@ -232,11 +239,15 @@ def _rule_section(plan: str, costs: tuple[RuleCost, ...]) -> Section:
     )
     words = Text(
         zh=f"{plan}：每条规则使多少保费在成员之间转移；正数为替他人多付，负数为由他人代付。",
-        en=f"{plan}: how much premium each rule moves between members; a positive amount is paid for"
-        " others, a negative one is paid by others.",
+        en=f"{plan}: how much premium each rule moves between members; a positive amount is"
+        " paid for others, a negative one is paid by others.",
     )
     title = Text(zh=f"规则的代价：{plan}", en=f"What the rules cost: {plan}")
     return Section(title, words, Table(headings, tuple(rows)))
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
 def _segment(name: str, level: str) -> Text:
@@ -250,6 +261,4 @@ def _paid(group: Text, subsidy: float) -> Text:
 
 
 def _listed(names: list[Text]) -> Text:
-    return Text(
-        zh="、".join(name.zh for name in names), en=", ".join(name.en for name in names)
-    )
+    return Text(zh="、".join(name.zh for name in names), en=", ".join(name.en for name in names))

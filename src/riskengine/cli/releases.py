@@ -1,0 +1,128 @@
+"""Commands about releases: build, list, show, and the impact of one in the place of another."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from riskengine.cli.app import AsOf, Out, app, console, day, progress_bars
+from riskengine.settings import Settings
+
+release = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Build, list and show releases of prices."
+)
+app.add_typer(release, name="release")
+
+Named = Annotated[
+    str, typer.Argument(help="A folder, an alias, market@alias, or the start of a hash.")
+]
+
+
+@release.command()
+def build(
+    market: Annotated[str, typer.Option(help="Market whose shipped files are used: cn, us_aca.")],
+    data: Annotated[Path, typer.Option(help="Folder of tables as Parquet, in its currency.")],
+    spec: Annotated[Path, typer.Option(help="What the models of perils read.")] = Path(
+        "models/peril.toml"
+    ),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write the release to as well.")
+    ] = None,
+) -> None:
+    """Learn every peril of a market from tables, and register the release under the alias.
+
+    `riskengine simulate --market MARKET` makes such tables. Takes minutes: each peril is a model of
+    its own.
+    """
+    from riskengine.batch.releases import build_and_register
+
+    with progress_bars(40) as progress:
+        bar = progress.add_task("reading", total=None)
+        built = build_and_register(
+            Settings(), market, data, spec, lambda line: progress.update(bar, description=line)
+        )
+    if out is not None:
+        from riskengine.registry import write_release
+
+        write_release(built.release, out)
+        console.print(f"  {out}")
+    alias = Settings().alias
+    console.print(
+        f"Release {built.release.hash[:12]} of {market}: version {built.version}, {alias}"
+    )
+    for line in built.notes:
+        console.print(f"  note: {line}", soft_wrap=True)
+
+
+@release.command("list")
+def list_releases() -> None:
+    """Every registered release, the newest first."""
+    from datetime import UTC, datetime
+
+    from riskengine.registry import release_rows
+
+    table = Table("name", "version", "aliases", "hash", "registered (UTC)")
+    for row in release_rows(Settings()):
+        at = datetime.fromtimestamp(int(row["registered_at"]) / 1000, UTC)
+        table.add_row(
+            row["name"],
+            str(row["version"]),
+            ", ".join(row["aliases"]),
+            row["hash"][:12],
+            f"{at:%Y-%m-%d %H:%M}",
+        )
+    console.print(table)
+
+
+@release.command()
+def show(named: Named) -> None:
+    """What a release is made of, as JSON."""
+    from riskengine.batch.releases import description
+    from riskengine.registry import find_release
+
+    told = description(find_release(Settings(), named))
+    print(json.dumps(told, ensure_ascii=False, indent=1))  # noqa: T201
+
+
+@app.command()
+def impact(
+    portfolio: Annotated[Path, typer.Option(help="Parquet file, one row a policy.")],
+    old: Annotated[
+        str, typer.Option(help="Release in force: folder, alias, market@alias or hash.")
+    ],
+    new: Annotated[str, typer.Option(help="Release that may take its place.")],
+    out: Out,
+    as_of: AsOf = None,
+    cap: Annotated[
+        float | None, typer.Option(help="Most that a premium may rise at once, such as 0.2.")
+    ] = None,
+    collar: Annotated[
+        float | None, typer.Option(help="Most that a premium may fall at once, such as 0.15.")
+    ] = None,
+    elasticity: Annotated[
+        float, typer.Option(help="Change of volume for each change of premium; 0: nobody leaves.")
+    ] = 0.0,
+) -> None:
+    """What a release would do to a book: who moves and why, loss ratio, volume, cost of rules.
+
+    Writes impact.html, impact.json, impact.parquet and impact_segments.parquet.
+    """
+    from riskengine.batch.impact import Assumptions, impact_of
+    from riskengine.pricing.impact import RateChange
+    from riskengine.registry import find_release
+
+    settings = Settings()
+    assumptions = Assumptions(day(as_of), RateChange(cap, collar), elasticity)
+    found = impact_of(
+        portfolio, find_release(settings, old), find_release(settings, new), assumptions
+    )
+    before, after = found.totals["old"], found.totals["demanded"]
+    console.print(
+        f"{found.policies.num_rows:,} policies priced, {found.quarantined.num_rows:,} quarantined;"
+        f" premium {before.premium:,.2f} -> {after.premium:,.2f} {found.currency}, loss ratio"
+        f" {before.loss_ratio:.1%} -> {after.loss_ratio:.1%}"
+    )
+    for path in found.write(out):
+        console.print(f"  {path}")
