@@ -14,6 +14,8 @@ from riskengine.errors import InputError
 from riskengine.vocabulary import AnyArray, Columns, FloatArray
 
 _MOVED = 1e-9
+_TELLING = 1e-4
+"""Smallest part of a change, on the scale of logarithms, that is given as a reason."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +72,7 @@ class RateChange:
 
 @dataclass(frozen=True)
 class Totals:
-                message = f"the {name} premium of row {row} is {premium[row]}: no change from it"
+    """A book at one price: `premium` and `expected`, currency a year, of `volume` policies."""
 
     volume: float
     premium: float
@@ -99,7 +101,7 @@ def contributions(prices: TwoPrices) -> dict[str, FloatArray]:
 def main_reasons(prices: TwoPrices, count: int = 3) -> AnyArray:
     """The steps that explain most of each change, in its direction: (n, count), None for no more.
 
-    A premium that moves by less than one part in a thousand million has no reason.
+    A step that moves the premium by less than one part in ten thousand is no reason.
     """
     parts = contributions(prices)
     names = np.array([*parts, None], dtype=object)
@@ -108,7 +110,7 @@ def main_reasons(prices: TwoPrices, count: int = 3) -> AnyArray:
     toward = table * np.sign(moved)[:, None]
     order = np.argsort(-toward, axis=1, kind="stable")[:, :count]
     strength = np.take_along_axis(toward, order, axis=1)
-    kept = (strength > _MOVED) & (np.abs(moved) > _MOVED)[:, None]
+    kept = (strength > _TELLING) & (np.abs(moved) > _MOVED)[:, None]
     return np.asarray(names[np.where(kept, order, len(parts))])
 
 
