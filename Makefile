@@ -22,7 +22,7 @@ demo: $(READY) ## run everything on real data: train, quote, recommend, reprice,
 	$(BIN)/riskengine demo
 
 test: $(READY) ## run all tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## format, lint, types, layers, generated files
 	$(BIN)/ruff format --check .
