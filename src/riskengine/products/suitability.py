@@ -1,4 +1,4 @@
-"""What a plan is for and to whom it is sold: the words that product files and recommendations share.
+"""What a plan is for and to whom it is sold: words that product files and recommendations share.
 
 Optional in a product file; a plan that says nothing is sold through every channel, serves no need
 and stands alone. Left out: what a member needs (`riskengine.recommendation.needs`).

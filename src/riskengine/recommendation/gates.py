@@ -89,10 +89,6 @@ class Gates:
         states = {result.state for result in self.results[plan]}
         return next((s for s in (State.FAIL, State.UNKNOWN) if s in states), State.PASS)
 
-    def failures(self) -> tuple[GateResult, ...]:
-        """Every gate that fails, plan by plan."""
-        return tuple(r for rs in self.results.values() for r in rs if r.state is State.FAIL)
-
     def missing_inputs(self, catalogue: Catalogue) -> tuple[str, ...]:
         """Answers that would decide a product that nothing else bars, by how many they decide."""
         pairs = {

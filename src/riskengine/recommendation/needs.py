@@ -1,4 +1,4 @@
-"""What those who ask need: what they said, what no cover serves, and apart from it what is inferred.
+"""What those who ask need: what they said, what no cover serves, and apart what is inferred.
 
 Need comes before fit: it decides the band of a plan, and nothing inferred outweighs what was said.
 The statement of demands and needs is text to be kept with the decision, in both languages.

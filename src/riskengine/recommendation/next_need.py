@@ -92,12 +92,9 @@ def _covered(rows: pd.DataFrame, policies: arrow.Table) -> BoolArray:
     """Whose 365 days from `as_of` on are covered, counted over policies that do not overlap."""
     table = policies.select(["member_id", "start_date", "end_date"]).to_pandas()
     held = rows.merge(table, on="member_id")
-    first = np.maximum(held["as_of"], pd.to_datetime(held["start_date"]))
-    end = np.minimum(
-        held["as_of"] + timedelta(days=DAYS - 1),
-        pd.to_datetime(held["end_date"]),
-    )
-    days = ((end - first).dt.days + 1).clip(lower=0).groupby(held["row"]).sum()
+    first = (pd.to_datetime(held["start_date"]) - held["as_of"]).dt.days.clip(lower=0)
+    last = (pd.to_datetime(held["end_date"]) - held["as_of"]).dt.days.clip(upper=DAYS - 1)
+    days = (last - first + 1).clip(lower=0).groupby(held["row"]).sum()
     return np.asarray(days.reindex(rows["row"], fill_value=0) >= DAYS)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from riskengine.pricing.market import OpenMarket
 from riskengine.products.suitability import Need
-from riskengine.recommendation.asked import Asked, Mode, Models
+from riskengine.recommendation.asked import Asked, Consent, Mode, Models
 from riskengine.recommendation.gates import Gate, GateResult, Gates, Note, State, check_gates
 from riskengine.recommendation.needs import (
     NeedFound,
@@ -99,12 +99,13 @@ def recommend(
 ) -> Decision:
     """What to offer to those who ask; `rng` draws the order inside the first band, never of advice.
 
-    Raises `UnknownNameError` for a plan held that is not in the catalogue or a loss the policy does
-    not tell, and `SpecError` for a benefit that its model cannot show.
+    What models infer of health is used with consent to that alone. Raises `UnknownNameError` for a
+    plan held that is not in the catalogue or a loss the policy does not tell, and `SpecError` for a benefit that its model cannot show.
     """
     choices, catalogue = policy.on(asked.as_of), market.catalogue
     gates = check_gates(asked, market, models, choices)
-    needs = find_needs(asked, catalogue, models.likely_needs, choices)
+    likely = models.likely_needs if asked.consents_to(Consent.HEALTH_DATA) else {}
+    needs = find_needs(asked, catalogue, likely, choices)
     open_ = {
         name: (price, gates.premiums[name])
         for name, price in models.prices.items()

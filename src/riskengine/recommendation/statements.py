@@ -1,8 +1,7 @@
 """Why a plan is on the slate and what to mind: short true sentences, in both languages.
 
 Each is a stable code with the numbers it rests on, whether it speaks for or against, and where it
-comes from. What a model infers of a member's needs is told only with consent to the use of health
-data; no answer, feature or attribute of a person is named, for the texts have no place for one.
+comes from. No answer, feature or attribute of a person is named: the texts have no place for one.
 Left out: the terms of the plan, which its own texts tell.
 """
 
@@ -16,7 +15,7 @@ from riskengine.products.benefit import MedicalBenefit
 from riskengine.products.product import Catalogue
 from riskengine.products.suitability import Need
 from riskengine.products.underwriting import Decisions
-from riskengine.recommendation.asked import Asked, Consent
+from riskengine.recommendation.asked import Asked
 from riskengine.recommendation.gates import GateResult, Note, State
 from riskengine.recommendation.needs import NEED_NAMES, NeedFound
 from riskengine.recommendation.reasons import CURRENCIES, Polarity, Source
@@ -185,7 +184,7 @@ def _reasons(one: Scored, told_from: Told) -> Iterator[tuple[Code, Parameters]]:
         yield Code.STATED_NEED, _need(need.need)
     elif need is not None and need.gap:
         yield Code.NOT_COVERED_YET, _need(need.need)
-    if need is not None and need.inferred_points > 0 and asked.consents_to(Consent.HEALTH_DATA):
+    if need is not None and need.inferred_points > 0:
         yield Code.LIKELY_NEED, {**_need(need.need), "chance": need.likely or 0.0}
     for term in sorted(one.terms, key=lambda term: -one.terms[term]):
         if term is Term.VALUE and value.net > 0:
