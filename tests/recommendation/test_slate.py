@@ -77,18 +77,18 @@ def test_the_probabilities_of_all_slates_add_up_to_1(size: int) -> None:
 
 
 def test_the_probability_of_a_slate_is_how_often_it_is_drawn() -> None:
-    given_choices, rng, draws = choices(slate_size=2), np.random.default_rng(5), 20_000
+    given_choices, rng, draws = choices(slate_size=2), np.random.default_rng(5), 5_000
     counts: Counter[tuple[str, ...]] = Counter()
+    drawn: dict[tuple[str, ...], float] = {}
     for _ in range(draws):
         slate = choose_slate(FIRST, NOTHING, given_choices, rng)
         counts[names(slate)] += 1
-        assert slate.propensity == pytest.approx(
-            slate_propensity(FIRST, names(slate), NOTHING, given_choices), rel=1e-12
-        )
+        drawn[names(slate)] = slate.propensity
     for shown in every_slate(FIRST, (), 2):
         chance = slate_propensity(FIRST, shown, NOTHING, given_choices)
         error = 4 * (chance * (1 - chance) / draws) ** 0.5
         assert counts[shown] / draws == pytest.approx(chance, abs=error), shown
+        assert drawn.get(shown, chance) == pytest.approx(chance, rel=1e-12)
 
 
 @settings(max_examples=50, deadline=None)
@@ -98,9 +98,7 @@ def test_no_chance_is_below_the_floor(scores: list[float], floor: float) -> None
     found = chances(pool, choices(exploration__floor=floor))
     assert found.sum() == pytest.approx(1)
     assert found.min() >= min(floor, 1 / len(pool)) - 1e-12
-    assert (np.argsort(found, kind="stable")[-1] == np.argmax(found)) or len(set(scores)) < len(
-        scores
-    )
+    assert (np.diff(found[np.argsort(scores, kind="stable")]) >= -1e-12).all()
 
 
 def test_the_chance_grows_e_times_with_each_temperature_of_score() -> None:

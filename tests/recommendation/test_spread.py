@@ -61,7 +61,7 @@ def test_numbers_by_hand():
     assert one.tail_mean(0.9) == pytest.approx(250)
     assert one.certainty_equivalent(2) == pytest.approx(100 * 0.3**0.5 + 300 * 0.05**0.5)
     assert one.at_least(400) == pytest.approx(0.05)
-    with pytest.raises(InputError, match="chances add up to 1.2"):
+    with pytest.raises(InputError, match=r"chances add up to 1\.2"):
         spread(np.ones(2), np.full(2, 0.6))
-    with pytest.raises(InputError, match="risk aversion is 0.5"):
+    with pytest.raises(InputError, match=r"risk aversion is 0\.5"):
         one.certainty_equivalent(0.5)

@@ -100,7 +100,8 @@ def recommend(
     """What to offer to those who ask; `rng` draws the order inside the first band, never of advice.
 
     What models infer of health is used with consent to that alone. Raises `UnknownNameError` for a
-    plan held that is not in the catalogue or a loss the policy does not tell, and `SpecError` for a benefit that its model cannot show.
+    plan held that is not in the catalogue or a loss the policy does not tell, and `SpecError` for
+    a benefit that its model cannot show.
     """
     choices, catalogue = policy.on(asked.as_of), market.catalogue
     gates = check_gates(asked, market, models, choices)
