@@ -12,7 +12,7 @@ from riskengine.products.suitability import Channel, Need
 from riskengine.recommendation.feedback import (
     ComplaintStatus,
     DecisionRecord,
-    ExposureRecord,
+    DisplayRecord,
     OutcomeKind,
     OutcomeRecord,
     OverrideRecord,
@@ -40,7 +40,7 @@ def outcome(kind: OutcomeKind, status: ComplaintStatus | None = None) -> Outcome
 
 
 RECORDS: list[Record] = [
-    ExposureRecord(
+    DisplayRecord(
         **IDS,
         channel=Channel.APP,
         language="zh",
@@ -109,6 +109,6 @@ def test_complaints_have_a_status_and_a_screen_shows_a_plan_once() -> None:
             outcome(kind, status)
     twice = [Shown(plan="p", position=n, offered_cents=1, in_view=True) for n in (1, 2)]
     with pytest.raises(ValueError, match="stand on a screen once"):
-        ExposureRecord(**IDS, channel=Channel.APP, language="en", shown=tuple(twice))
+        DisplayRecord(**IDS, channel=Channel.APP, language="en", shown=tuple(twice))
     with pytest.raises(ValueError, match="frozen"):
         RECORDS[0].record_id = "r9"  # type: ignore[misc]

@@ -2,7 +2,7 @@
 
 A record is never changed; one that was wrong is followed by another that `corrects` it. A decision
 keeps every candidate with codes and probabilities, so that what was not shown can be judged later;
-an exposure is what a screen really showed, which need not be what was decided. Left out: the store
+a display is what a screen really showed, which need not be what was decided. Left out: the store
 and the route that takes them in.
 """
 
@@ -149,10 +149,10 @@ def _each_once(shown: tuple[Shown, ...]) -> tuple[Shown, ...]:
     return shown
 
 
-class ExposureRecord(Record):
+class DisplayRecord(Record):
     """What was rendered, as the front end reports it; not what was decided."""
 
-    record: Literal["exposure"] = "exposure"
+    record: Literal["display"] = "display"
     channel: Channel
     language: Literal["zh", "en"]
     shown: Annotated[tuple[Shown, ...], Field(min_length=1), AfterValidator(_each_once)]
@@ -185,7 +185,7 @@ class OverrideRecord(Record):
 
 
 AnyRecord: TypeAlias = Annotated[
-    DecisionRecord | ExposureRecord | OutcomeRecord | OverrideRecord, Field(discriminator="record")
+    DecisionRecord | DisplayRecord | OutcomeRecord | OverrideRecord, Field(discriminator="record")
 ]
 _RECORDS: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord)
 
