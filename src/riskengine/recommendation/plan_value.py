@@ -63,9 +63,9 @@ class PlanValue:
     """A plan's worth to those it covers; amounts in currency a year.
 
     `bad_year_*` are 90th percentiles and `tail_mean_*` the means of the dearest tenth of what
-    is paid for care and lost, without and with the plan. `chance_of_maximum` is None without an
-    out-of-pocket maximum; `dominated_by` names a variant that pays as much in every year and costs
-    no more.
+    is paid for care and lost, without and with the plan; below 0 where cover pays more than was
+    lost. `chance_of_maximum`, that some member reaches it, is None without an out-of-pocket
+    maximum; `dominated_by` names a variant that pays as much in every year and costs no more.
     """
 
     plan: str

@@ -118,7 +118,7 @@ def recommend(
     explores = rng is not None and asked.mode is Mode.INFORMATION
     held = frozenset(catalogue.plan(name).product for name in asked.held)
     slate = choose_slate(suited, held, choices, rng if explores else None)
-    answer, code = _answer(slate, gates, considered)
+    answer, code = _answer(slate, gates, considered, suited)
     told = Told(asked, needs, gates.results, models.underwriting, catalogue)
     return Decision(
         market=catalogue.market,
@@ -154,7 +154,9 @@ def _advised(considered: Sequence[Scored], choices: Choices) -> list[Scored]:
     ]
 
 
-def _answer(slate: Slate, gates: Gates, considered: Sequence[Scored]) -> tuple[Answer, AnswerCode]:
+def _answer(
+    slate: Slate, gates: Gates, considered: Sequence[Scored], suited: Sequence[Scored]
+) -> tuple[Answer, AnswerCode]:
     """The answer, and where the slate is empty the first thing that would have to change."""
     results = [result for of_plan in gates.results.values() for result in of_plan]
     states = {gates.state(name) for name in gates.results}
@@ -162,7 +164,7 @@ def _answer(slate: Slate, gates: Gates, considered: Sequence[Scored]) -> tuple[A
         return Answer.RECOMMEND, AnswerCode.FITS
     if any(r.gate is Gate.CONSENT and r.state is State.FAIL for r in results):
         return Answer.ABSTAIN, AnswerCode.NO_CONSENT
-    if considered:
+    if considered and not suited:
         needed = any(one.need_points > 0 for one in considered)
         return Answer.ABSTAIN, AnswerCode.WORTH_LESS if needed else AnswerCode.NO_NEED
     if State.UNKNOWN not in states:
