@@ -198,7 +198,9 @@ def main() -> None:
     lines = [
         f"{len(worth)} synthetic members of `cn` (of {len(rows)}), no need stated. True worth net"
         " of premium, yuan a year, of the plan named first; gains are paired, with bootstrap over"
-        " members. Rivals get the variant that riskengine would choose of their product.",
+        " members. Rivals get the variant that riskengine would choose of their product."
+        " Truth is what a year is expected to bring; risk aversion and losses besides bills are"
+        " those of the policy, in the rule and in the truth.",
         "",
         "| rule | mean true net worth | riskengine's gain (95 %) | members who gain |",
         "|---|---|---|---|",

@@ -8,6 +8,7 @@ import numpy as np
 
 from riskengine.pricing.market import (
     Insured,
+    Market,
     OpenMarket,
     base_rates,
     open_market,
@@ -18,7 +19,7 @@ from riskengine.pricing.offered import Terms
 from riskengine.products.load import shipped
 from riskengine.products.rate_book_read import read_underwriting
 from riskengine.products.suitability import Channel, Need
-from riskengine.products.underwriting import Decisions, underwrite
+from riskengine.products.underwriting import Decisions, Underwriting, underwrite
 from riskengine.recommendation.asked import Asked, Models
 from riskengine.recommendation.plan_value import PlanValue
 from riskengine.recommendation.policy import (
@@ -45,8 +46,18 @@ CHANNELS = {"cn": Channel.APP, "us_aca": Channel.ONLINE}
 
 
 @cache
+def kept(market: str) -> Market:
+    return kept_market(market)
+
+
+@cache
+def health_rules() -> Underwriting:
+    return read_underwriting(shipped("cn"), opened("cn").edition)
+
+
+@cache
 def opened(market: str) -> OpenMarket:
-    return open_market(kept_market(market), START)
+    return open_market(kept(market), START)
 
 
 @cache
@@ -86,7 +97,7 @@ def asked(market: str = "cn", members: Insured | None = None, **more: Any) -> As
 def decided(answers: dict[str, Any], size: int = 1) -> Decisions:
     """What the shipped rules say of `answers` on health."""
     columns = {name: np.full(size, value, dtype=object) for name, value in answers.items()}
-    return underwrite(read_underwriting(shipped("cn"), opened("cn").edition), columns, size, 1.0)
+    return underwrite(health_rules(), columns, size, 1.0)
 
 
 def models(market: str, who: Asked, **more: Any) -> Models:
@@ -98,7 +109,7 @@ def models(market: str, who: Asked, **more: Any) -> Models:
     prices = price_plans(book, who.insured, rates(market), dict.fromkeys(names, Terms()))
     if market == "cn" and "underwriting" not in more:
         more["underwriting"] = decided(HEALTHY, who.size)
-    return Models(kept_market(market).perils, prices, **more)
+    return Models(kept(market).perils, prices, **more)
 
 
 def answered(

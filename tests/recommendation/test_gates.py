@@ -150,6 +150,10 @@ def test_cover_that_comes_too_late_and_cover_too_dear() -> None:
     assert one(soon, "accident_100k", Gate.WAITING_PERIOD).note is None
     later = gates(asked(needed_within_days=30))
     assert one(later, "surgery_10k", Gate.WAITING_PERIOD).state is PASS
+    who = asked(needed_within_days=20)
+    renewed = check_gates(who, replace(opened("cn"), renewal=True), models("cn", who), choices())
+    again = one(renewed, "surgery_10k", Gate.WAITING_PERIOD)
+    assert (again.state, again.value, again.note) == (PASS, "0 days", None)
     poor = gates(asked(household_income=4000.0))
     dear = one(poor, "million_medical_5k", Gate.AFFORDABILITY)
     assert (dear.state, dear.allowed) == (FAIL, "10% of income at most")

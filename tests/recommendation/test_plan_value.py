@@ -12,9 +12,8 @@ from riskengine.pricing.perils import Incidence
 from riskengine.products.benefit import HospitalCash, LumpSum, MedicalBenefit, Peril, Stage
 from riskengine.recommendation.plan_value import PlanValue, benefit_years, value_plans
 from riskengine.risk.continuance import Continuance
-from tests.golden.markets import kept_market
 from tests.pricing.test_catalogue_prices import RICHER
-from tests.recommendation.cases import choices, insured, opened, rates
+from tests.recommendation.cases import choices, insured, kept, opened, rates
 
 MARKETS = pytest.mark.parametrize("market", ["cn", "us_aca"])
 
@@ -23,7 +22,7 @@ def values(market: str, risk: float = 1.0, size: int = 1) -> dict[str, PlanValue
     book, who = opened(market), insured(market, risk, size)
     prices = price_plans(book, who, rates(market), dict.fromkeys(book.catalogue.names, Terms()))
     priced = {n: (p, float(p.offered.offered_cents.sum()) / 100) for n, p in prices.items()}
-    found = value_plans(book, kept_market(market).perils, who.means, priced, choices(market))
+    found = value_plans(book, kept(market).perils, who.means, priced, choices(market))
     for name, price in prices.items():
         paid = sum(float(one.steps[-1].running.sum()) for one in price.benefits)
         assert found[name].expected_plan_paid == pytest.approx(paid, rel=2e-4), name
@@ -85,7 +84,7 @@ def test_events_pay_by_stage_and_lose_what_the_policy_says() -> None:
 
 def test_days_in_hospital_keep_their_expectation_where_stays_are_frequent() -> None:
     benefit = HospitalCash(kind="hospital_cash", amount_per_day=100.0)
-    model = kept_market("cn").perils[Peril.HOSPITAL_DAYS]
+    model = kept("cn").perils[Peril.HOSPITAL_DAYS]
     for days in (0.5, 40.0):
         year = benefit_years(benefit, model, (days, 1.0), 1.0, choices())
         assert year.chance.sum() <= 1 + 1e-12
@@ -99,7 +98,7 @@ def test_a_variant_that_pays_no_more_and_costs_as_much_is_dominated() -> None:
     book, who = opened("cn"), insured("cn")
     names = ["hospital_cash_100", "hospital_cash_200", "surgery_10k"]
     prices = price_plans(book, who, rates("cn"), dict.fromkeys(names, Terms()))
-    perils = kept_market("cn").perils
+    perils = kept("cn").perils
 
     def dominated(*premiums: float) -> list[str | None]:
         priced = {n: (prices[n], p) for n, p in zip(names, premiums, strict=True)}
@@ -118,7 +117,7 @@ def test_a_simulation_agrees_on_every_number() -> None:
     benefit = book.catalogue.plan("gold").benefits["care"]
     level = (float(insured("us_aca").means[Peril.MEDICAL_SPEND][0]),
              book.table.trend[Peril.MEDICAL_SPEND])  # fmt: skip
-    model = kept_market("us_aca").perils[Peril.MEDICAL_SPEND]
+    model = kept("us_aca").perils[Peril.MEDICAL_SPEND]
     year = benefit_years(benefit, model, level, 1.0, choices("us_aca"))
     chance = np.append(year.chance, 1 - year.chance.sum())
     value = year.chance @ year.paid / (year.chance @ year.cost)

@@ -201,7 +201,7 @@ def test_cautions_tell_loading_exclusion_waiting_and_what_is_open() -> None:
     assert set(open_.missing_inputs) == set(HEALTHY)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     person=st.tuples(st.floats(18, 60), st.sampled_from(["female", "male"])),
     risk=st.floats(0.05, 6),
