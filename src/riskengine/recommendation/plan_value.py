@@ -10,7 +10,6 @@ the policy. Benefits and members count as independent. Left out: who may buy, an
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 import numpy as np
 from scipy.special import gammainc
@@ -207,30 +206,22 @@ def _years_of_events(
     benefit: LumpSum, model: Incidence, events: float, insured: float, choices: Choices
 ) -> Years:
     """Years with events; of each stage those that are paid, and one in the waiting period."""
-    stages = []
+    chance, cost, paid = np.ones(1), np.zeros(1), np.zeros(1)
     for stage in benefit.stages:
         rate = events * model.shares[stage.stage]
         most = stage.maximum_payments
         at_risk = rate * insured
-        paid = [math.exp(-at_risk) * at_risk**n / math.factorial(n) for n in range(most)]
-        paid.append(float(gammainc(most, at_risk)))
-        unpaid = -math.expm1(-rate * (1 - insured))
+        some = [math.exp(-at_risk) * at_risk**n / math.factorial(n) for n in range(most)]
+        counts = np.array([*some, float(gammainc(most, at_risk))])
+        waiting = -math.expm1(-rate * (1 - insured))
+        number, late = np.arange(most + 1.0), np.arange(2.0 if waiting > 0 else 1.0)
+        of_late = np.array([1 - waiting, waiting])[: len(late)]
         loss = choices.loss(benefit.peril, stage.stage)
         amount = benefit.sum_insured * stage.share
-        stages.append(
-            [
-                (chance * (unpaid if more else 1 - unpaid), (n + more) * loss, n * amount)
-                for n, chance in enumerate(paid)
-                for more in (0, 1)
-                if more == 0 or unpaid > 0
-            ]
-        )
-    kinds = [np.array(kind) for kind in product(*stages)]
-    return Years(
-        np.array([kind[:, 0].prod() for kind in kinds]),
-        np.array([kind[:, 1].sum() for kind in kinds]),
-        np.array([kind[:, 2].sum() for kind in kinds]),
-    )
+        chance = np.outer(chance, np.outer(counts, of_late)).ravel()
+        cost = np.add.outer(cost, loss * np.add.outer(number, late)).ravel()
+        paid = np.add.outer(paid, amount * np.add.outer(number, 0 * late)).ravel()
+    return Years(chance, cost, paid)
 
 
 def _value(
@@ -252,7 +243,7 @@ def _value(
             chance, own = use[row] * year.chance, year.cost - year.paid
             without.append(spread(year.cost, (idle if medical else 1.0) * year.chance))
             with_plan.append(spread(own, chance))
-            expected += float(chance @ year.paid)
+            expected += float((chance * year.paid).sum())
             unpaid *= 1 - float(chance[year.paid > 0].sum())
             below *= 1 - (with_plan[-1].at_least(maximum) if maximum else 0.0)
     alone, covered = _together(without), _together(with_plan)
