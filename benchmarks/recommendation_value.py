@@ -5,7 +5,7 @@ a model of spend on what an insurer would see, learnt from one drawn year of oth
 take-up learnt from their choices. Worth net of premium is then computed from the truth. Rivals name
 a product by popularity, take-up or price, and get the variant that the recommender would choose.
 
-    python -m benchmarks.recommendation_value [--members 600]
+    python -m benchmarks.recommendation_value [--members 400]
 """
 
 import argparse
@@ -42,7 +42,7 @@ from riskengine.sources.synthetic.care import MEAN, draw_lines, expected_lines
 from riskengine.sources.synthetic.population import People, draw_people
 from riskengine.vocabulary import FloatArray, Service
 
-HEADING = "Worth of the first recommendation (`python -m benchmarks.recommendation_value`)"
+HEADING = "Worth of the first recommendation (`make bench-recommendation`)"
 LEARNT, YUAN_A_DOLLAR, BOOTSTRAPS = 6_000, 15.0, 2_000
 RIVALS = ("popularity", "take-up alone", "price alone", "best possible")
 
@@ -186,7 +186,7 @@ def true_worth(shop: Shop, members: Population, row: int) -> list[float] | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--members", type=int, default=600)
+    parser.add_argument("--members", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     members = population(given.seed)
