@@ -9,7 +9,8 @@ import pytest
 from riskengine.errors import SpecError
 from riskengine.products.benefit import HospitalCash, LumpSum, MedicalBenefit
 from riskengine.products.load import read_catalogue, shipped
-from riskengine.products.product import Plan
+from riskengine.products.product import Catalogue, Plan
+from riskengine.products.suitability import Need, Suitability
 
 CATALOGUES = {market: read_catalogue(shipped(market)) for market in ("cn", "us_aca", "study")}
 
@@ -86,6 +87,26 @@ def test_a_plan_of_services_is_not_taken_for_a_share_of_all_spend() -> None:
         ("outpatient.yaml", "peril: outpatient", "peril: surgery", "not for surgery"),
         ("city_supplement.yaml", "drug:", "dental:", "city_supplement.yaml:21: "),
         ("million_medical.csv", ",10000", ",-1", "million_medical.csv:3: "),
+        ("cancer.yaml", "needs: [grave_", "needs: [rare_", "cancer.yaml:23: suitability.needs.0="),
+        (
+            "cancer.yaml",
+            "[online, app",
+            "[fax, app",
+            "cancer.yaml:24: suitability.channels.0='fax'",
+        ),
+        ("cancer.yaml", "[online, app", "[app, app", ": channels lists app twice: keep one"),
+        (
+            "critical_illness.yaml",
+            "[cancer]",
+            "[tumour]",
+            "critical_illness.yaml:27: suitability.supersedes.0='tumour' is no other product",
+        ),
+        (
+            "outpatient_drugs.yaml",
+            "[million_medical, ",
+            "[outpatient_drugs, ",
+            "requires.0='outpat",
+        ),
     ],
 )
 def test_a_broken_product_is_refused_with_file_line_value_and_fix(
@@ -99,3 +120,16 @@ def test_a_broken_product_is_refused_with_file_line_value_and_fix(
     with pytest.raises(SpecError) as caught:
         read_catalogue(market)
     assert message in str(caught.value)
+
+
+def test_what_products_are_for_and_whom_they_are_sold_to() -> None:
+    for market in ("cn", "us_aca"):
+        for plan in CATALOGUES[market].plans:
+            assert plan.suitability.needs, plan.plan
+    assert {n for p in CATALOGUES["cn"].plans for n in p.suitability.needs} == set(Need)
+    cancer = CATALOGUES["cn"].plan("cancer_100k").suitability
+    illness = CATALOGUES["cn"].plan("critical_illness_100k").suitability
+    assert cancer.exclusive_group == illness.exclusive_group == "grave_illness"
+    assert illness.supersedes == ("cancer",)
+    assert CATALOGUES["study"].plan("free_care").suitability == Suitability()
+    assert Catalogue.model_validate_json(CATALOGUES["cn"].model_dump_json()) == CATALOGUES["cn"]

@@ -70,7 +70,21 @@ def read_catalogue(folder: Path) -> Catalogue:
     if twice:
         message = f"{folder}: more than one plan is called {', '.join(twice)}: rename all but one"
         raise SpecError(message)
+    _check_products(folder, plans)
     return Catalogue(market=market.market, currency=market.currency, plans=tuple(plans))
+
+
+def _check_products(folder: Path, plans: list[Plan]) -> None:
+    """That products which others name are there, and no product names itself."""
+    known = {plan.product for plan in plans}
+    for plan in plans:
+        for field in ("supersedes", "requires"):
+            for at, named in enumerate(getattr(plan.suitability, field)):
+                if named not in known - {plan.product}:
+                    others = ", ".join(sorted(known - {plan.product})) or "none"
+                    marked = read_marked(folder / "products" / f"{plan.product}.yaml")
+                    fault = f"={named!r} is no other product of the market: there are {others}"
+                    raise marked.fault(("suitability", field, at), fault)
 
 
 def read_product(path: Path) -> list[Plan]:

@@ -8,11 +8,11 @@ from pydantic import AfterValidator, Field, model_validator
 
 from riskengine.errors import SpecError, UnknownNameError
 from riskengine.products.benefit import Benefit, MedicalBenefit, Peril
+from riskengine.products.suitability import Name, Suitability
 from riskengine.vocabulary import BoolArray, Currency, FloatArray, Frozen, Text
 
 LaxDate = Annotated[date, Field(strict=False)]
 LaxCurrency = Annotated[Currency, Field(strict=False)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 def _told(text: Text) -> Text:
@@ -72,6 +72,7 @@ class Plan(Frozen):
     exclusions: Told
     how_to_claim: Told
     entry_age: AgeRange
+    suitability: Suitability = Suitability()
     benefits: Annotated[dict[Name, Benefit], Field(min_length=1)]
 
     @model_validator(mode="before")

@@ -30,10 +30,12 @@ class Polarity(StrEnum):
 
 
 class Source(StrEnum):
-    """Where a reason comes from: the plan's rules, the member's value, or the input."""
+    """Where a reason comes from: the plan's rules, a need, a value, a model, or the input."""
 
     RULE = "rule"
+    NEED = "need"
     VALUE = "value"
+    MODEL = "model"
     INPUT = "input"
 
 
@@ -105,7 +107,7 @@ _KINDS = {
     ReasonCode.DEDUCTIBLE: (Polarity.AGAINST, Source.RULE),
     ReasonCode.ANSWERS_MISSING: (Polarity.NOTE, Source.INPUT),
 }
-_CURRENCIES = {
+CURRENCIES = {
     Currency.CNY: Text(zh="元", en="yuan"),
     Currency.EUR: Text(zh="欧元", en="euros"),
     Currency.USD: Text(zh="美元", en="dollars"),
@@ -160,7 +162,7 @@ def _in_favour(item: Worth, compared: list[Worth]) -> list[tuple[ReasonCode, dic
 
 def _told(code: ReasonCode, parameters: dict[str, float], currency: Currency) -> Reason:
     polarity, source = _KINDS[code]
-    name, text = _CURRENCIES[currency], _TEXTS[code]
+    name, text = CURRENCIES[currency], _TEXTS[code]
     words = {"currency_zh": name.zh, "currency_en": name.en}
     told = Text(zh=text.zh.format(**parameters, **words), en=text.en.format(**parameters, **words))
     rounded = {key: float(round(value)) for key, value in parameters.items()}
