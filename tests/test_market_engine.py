@@ -5,17 +5,28 @@ from datetime import date
 import numpy as np
 import pytest
 
-from riskengine.errors import AnswerError, UnknownNameError
-from riskengine.market_engine import book_problems, quote_book, quote_market, reprice_book
+from riskengine.errors import AnswerError, SpecError, UnknownNameError
+from riskengine.market_engine import (
+    Wish,
+    book_problems,
+    quote_book,
+    quote_market,
+    recommend_market,
+    reprice_book,
+)
 from riskengine.market_release import MarketRelease
 from riskengine.pricing.premium import apply
+from riskengine.products.suitability import Channel, Need
 from riskengine.products.underwriting import Outcome
 from riskengine.profiles.questions import answers_to_columns, household_to_columns
-from riskengine.vocabulary import Answer, Columns
+from riskengine.recommendation.recommend import Answer
+from riskengine.vocabulary import Answer as Given
+from riskengine.vocabulary import Columns
 from tests.golden.market_releases import MARKETS, market_release
+from tests.test_market_release import rebuilt
 
 START = date(2026, 3, 1)
-HEALTHY: dict[str, dict[str, Answer]] = {
+HEALTHY: dict[str, dict[str, Given]] = {
     "cn": {
         "social_insurance": "yes", "rating_area": "second_tier", "occupation_class": "class_1",
         "cancer_history": "no", "diabetes": "no", "thyroid_nodule": "none",
@@ -23,7 +34,7 @@ HEALTHY: dict[str, dict[str, Answer]] = {
     },
     "us_aca": {"tobacco": "no", "rating_area": "area_1"},
 }  # fmt: skip
-NEVER_RATES: dict[str, dict[str, tuple[Answer, Answer]]] = {
+NEVER_RATES: dict[str, dict[str, tuple[Given, Given]]] = {
     "cn": {
         "self_rated_health": ("excellent", "poor"),
         "chronic_condition_count": (0.0, 5.0),
@@ -44,11 +55,11 @@ def market(request: pytest.FixtureRequest) -> MarketRelease:
     return market_release(request.param)
 
 
-def member(market: MarketRelease, **changes: Answer) -> dict[str, Answer]:
+def member(market: MarketRelease, **changes: Given) -> dict[str, Given]:
     return {"age": 43.0, "sex": "female", **HEALTHY[market.catalogue.market], **changes}
 
 
-def columns(market: MarketRelease, **changes: Answer) -> Columns:
+def columns(market: MarketRelease, **changes: Given) -> Columns:
     return answers_to_columns(market.questions, member(market, **changes))
 
 
@@ -125,11 +136,13 @@ def test_underwriting_refuses_loads_and_asks() -> None:
     cn = market_release("cn")
     declined = quote_market(cn, columns(cn, cancer_history="yes"), START)
     assert declined.decisions[0].outcome is Outcome.DECLINE
-    assert declined.prices == {}
-    assert "history of cancer" in declined.refused["accident_100k"][0].message
+    assert {cn.catalogue.plan(plan).product for plan in declined.prices} == {
+        "accident", "city_supplement"
+    }  # fmt: skip
+    assert "history of cancer" in declined.refused["cancer_100k"][0].message
     asked = quote_market(cn, columns(cn, diabetes=None), START)
     assert asked.decisions[0].missing == ("diabetes",)
-    assert "answer diabetes" in asked.refused["accident_100k"][0].message
+    assert "answer diabetes" in asked.refused["cancer_100k"][0].message
     plain, loaded = (
         quote_market(cn, columns(cn, body_mass_index=index), START) for index in (23.0, 32.0)
     )
@@ -168,3 +181,34 @@ def test_unknown_plans_and_dates_without_an_edition_are_refused(market: MarketRe
         quote_market(market, columns(market), START, ("brass",))
     with pytest.raises(UnknownNameError, match="has no edition for a start on 2019-01-01"):
         quote_market(market, columns(market), date(2019, 1, 1))
+
+
+def test_a_recommendation_ranks_at_the_prices_of_the_quote() -> None:
+    cn = market_release("cn")
+    told = columns(cn)
+    wish = Wish(Channel.APP, stated=(Need.HOSPITAL_BILLS,), household_income=200_000.0)
+    found = recommend_market(cn, told, START, wish)
+    assert found.answer is Answer.RECOMMEND
+    quote = quote_market(cn, told, START)
+    for item in found.items:
+        plan = item.scored.plan.plan
+        assert item.scored.value.premium == pytest.approx(quote.premium_cents[plan] / 100)
+        assert len(item.statements) >= 1
+    first = found.items[0].scored.plan
+    assert Need.HOSPITAL_BILLS in first.suitability.needs
+
+
+def test_who_is_declined_is_offered_what_asks_nothing_of_health() -> None:
+    cn = market_release("cn")
+    ill = columns(cn, cancer_history="yes")
+    found = recommend_market(cn, ill, START, Wish(Channel.APP, stated=(Need.ACCIDENTS,)))
+    offered = {item.scored.plan.product for item in found.items}
+    assert offered <= {"accident", "city_supplement"}
+    assert offered
+
+
+def test_a_release_that_only_prices_recommends_nothing(market: MarketRelease) -> None:
+    only = rebuilt(market, recommendation_policy=None)
+    assert only.hash != rebuilt(market).hash
+    with pytest.raises(SpecError, match="holds no recommendation policy"):
+        recommend_market(only, columns(market), START, Wish(Channel.APP))

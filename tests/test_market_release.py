@@ -37,6 +37,7 @@ def rebuilt(release: MarketRelease, **changes: object) -> MarketRelease:
         "underwriting": release.underwriting,
         "base_rates": release.base_rates,
         "questions": tuple(q for q in release.questions if q.name not in own),
+        "recommendation_policy": release.recommendation_policy,
         **changes,
     }
     return build_market_release(**parts)  # type: ignore[arg-type]
@@ -51,6 +52,7 @@ def test_a_release_comes_back_as_it_was(market: str, tmp_path: Path) -> None:
     assert again.questions == first.questions
     assert again.market.editions == first.market.editions
     assert again.base_rates == first.base_rates
+    assert again.recommendation_policy == first.recommendation_policy is not None
 
 
 def test_a_changed_byte_is_found(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_folders_without_a_readable_release_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="is no manifest of a release"):
         load_release(tmp_path)
     (tmp_path / "manifest.json").write_text('{"format": 99, "hash": "", "files": {}}')
-    with pytest.raises(ReleaseError, match="has format 99, this version reads 1"):
+    with pytest.raises(ReleaseError, match="has release format 99, this version reads 1"):
         load_release(tmp_path)
 
 

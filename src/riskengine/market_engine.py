@@ -1,17 +1,17 @@
-"""The flow of a market on one screen: answers to a quote, a book to a repriced book.
+"""The flow of a market: answers to a quote and a recommendation, a book to a repriced book.
 
 Pure: no clock, no files, no network. One member, a household and a book are columns of one length,
 and go the same way, so that a live price and a batch price agree to the cent.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 
 import numpy as np
 
-from riskengine.errors import AnswerError, Problem
+from riskengine.errors import AnswerError, Problem, SpecError
 from riskengine.market_release import MarketRelease
 from riskengine.pricing.household import household_premiums
 from riskengine.pricing.market import (
@@ -28,6 +28,7 @@ from riskengine.pricing.premium import effects_of
 from riskengine.pricing.rating import reference_columns
 from riskengine.products.benefit import Peril
 from riskengine.products.rate_book_edition import Edition
+from riskengine.products.suitability import Channel, Need
 from riskengine.products.underwriting import (
     Decision,
     Decisions,
@@ -36,6 +37,9 @@ from riskengine.products.underwriting import (
     underwrite,
 )
 from riskengine.profiles.questions import check_columns
+from riskengine.recommendation.asked import Asked, Consent, Mode, Models
+from riskengine.recommendation.recommend import Decision as Recommended
+from riskengine.recommendation.recommend import recommend
 from riskengine.vocabulary import AnyArray, Columns, FloatArray, IntArray
 
 _OPEN_MARKETS = 64
@@ -70,6 +74,26 @@ class RepricedBook:
     """By name of step, what it multiplies the premium by; 1 where a plan has no such step."""
 
 
+@dataclass(frozen=True, eq=False)
+class Wish:
+    """What a household says beside its answers; see `riskengine.recommendation.asked`.
+
+    `take_up` and `likely_needs` are what models said of it before; `rng` lets the order be drawn.
+    """
+
+    channel: Channel
+    mode: Mode = Mode.INFORMATION
+    stated: tuple[Need, ...] = ()
+    held: frozenset[str] = frozenset()
+    covered_elsewhere: frozenset[Need] = frozenset()
+    household_income: float | None = None
+    needed_within_days: int | None = None
+    consents: Mapping[Consent, bool] = field(default_factory=dict)
+    take_up: Mapping[str, float] | None = None
+    likely_needs: Mapping[Need, float] = field(default_factory=dict)
+    rng: np.random.Generator | None = None
+
+
 @lru_cache(maxsize=_OPEN_MARKETS)
 def opened(release: MarketRelease, start: date, *, renewal: bool) -> OpenMarket:
     """The market for covers of twelve months from `start`; kept, as many quotes share it."""
@@ -100,10 +124,15 @@ def quote_market(
     decided = decide(release, columns, size, market.edition)
     refused = _refusals(market, plans or release.catalogue.names, columns, decided)
     members = Insured(columns, annual_means(release, columns))
-    terms = household_terms(market.edition, household, _loaded(market.edition, decided, payments))
     able = [plan for plan in plans or release.catalogue.names if not refused.get(plan)]
+    terms = {
+        plan: household_terms(
+            market.edition, household, _loaded(market, decided.loading, plan, payments)
+        )
+        for plan in able
+    }
     rates = release.base_rates[market.edition.edition]
-    prices = price_plans(market, members, rates, dict.fromkeys(able, terms))
+    prices = price_plans(market, members, rates, terms)
     age = np.asarray(columns["age"], dtype=np.float64)
     together = {
         plan: household_premiums(market.edition, household, age, price.offered.offered_cents)[1]
@@ -131,10 +160,46 @@ def quote_book(
     problems = book_problems(release, columns, plans, start, renewal=False)
     size = len(plans)
     decided = decide(release, columns, size, market.edition)
-    problems += _declined(decided)
+    underwritten = np.isin(plans, _underwritten(market))
+    problems += [problem for problem in _declined(decided) if underwritten[problem.row]]
     if problems:
         raise AnswerError(problems)
-    return _price_book(release, market, columns, plans, _loaded(market.edition, decided, None))
+    terms = _yearly(market.edition, None)
+    if market.edition.underwriting_loading is not None:
+        loading = np.where(underwritten, decided.loading, 0.0)
+        terms = replace(terms, underwriting_loading=loading)
+    return _price_book(release, market, columns, plans, terms)
+
+
+def recommend_market(
+    release: MarketRelease, columns: Columns, start: date, wish: Wish
+) -> Recommended:
+    """Rank the plans of a market for the household in `columns` (m,), with reasons.
+
+    The prices are those of `quote_market`, for plans that can be priced. Raises as it does, and
+    `SpecError` for a release that only prices.
+    """
+    policy = release.recommendation_policy
+    if policy is None:
+        message = f"release {release.hash[:12]} holds no recommendation policy: build it again"
+        raise SpecError(message)
+    quote = quote_market(release, columns, start)
+    market = opened(release, start, renewal=False)
+    asked = Asked(
+        start,
+        Insured(columns, quote.means),
+        wish.channel,
+        wish.mode,
+        wish.stated,
+        wish.held,
+        wish.covered_elsewhere,
+        wish.household_income,
+        wish.needed_within_days,
+        wish.consents,
+    )
+    decided = decide(release, columns, len(columns["age"]), market.edition)
+    models = Models(release.market.perils, quote.prices, decided, wish.take_up, wish.likely_needs)
+    return recommend(asked, market, policy, models, wish.rng)
 
 
 def reprice_book(
@@ -248,19 +313,29 @@ def _yearly(edition: Edition, payments: int | None) -> Terms:
     return Terms(payments=fewest if payments is None else payments)
 
 
-def _loaded(edition: Edition, decided: Decisions, payments: int | None) -> Terms:
-    terms = _yearly(edition, payments)
-    if edition.underwriting_loading is None:
+def _loaded(market: OpenMarket, loading: FloatArray, plan: str, payments: int | None) -> Terms:
+    """The terms of a plan with the loadings of its members; who is refused has no price."""
+    terms = _yearly(market.edition, payments)
+    if market.edition.underwriting_loading is None:
         return terms
-    # Who is refused has no price; the loading of the others is within bounds.
-    return replace(terms, underwriting_loading=np.where(decided.too_much, 0.0, decided.loading))
+    asks = market.catalogue.plan(plan).suitability.underwritten
+    return replace(terms, underwriting_loading=loading if asks else np.zeros(len(loading)))
+
+
+def _underwritten(market: OpenMarket) -> AnyArray:
+    """The plans that ask about health."""
+    plans = market.catalogue.plans
+    return np.array([one.plan for one in plans if one.suitability.underwritten], dtype=object)
 
 
 def _refusals(
     market: OpenMarket, plans: Sequence[str], columns: Columns, decided: Decisions
 ) -> dict[str, list[Problem]]:
-    declined = _declined(decided)
-    return {plan: price_problems(market, plan, columns) + declined for plan in plans}
+    declined, asks = _declined(decided), _underwritten(market)
+    return {
+        plan: price_problems(market, plan, columns) + (declined if plan in asks else [])
+        for plan in plans
+    }
 
 
 def _declined(decided: Decisions) -> list[Problem]:

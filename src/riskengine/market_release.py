@@ -27,6 +27,7 @@ from riskengine.products.underwriting import Underwriting
 from riskengine.profiles.feature import Purpose
 from riskengine.profiles.features import FEATURES
 from riskengine.profiles.questions import Question
+from riskengine.recommendation.policy import RecommendationPolicy
 from riskengine.release_files import (
     MARKET,
     check_release_files,
@@ -37,6 +38,7 @@ from riskengine.release_files import (
 from riskengine.risk.model import RiskModel
 from riskengine.risk.spec import Kind, ModelPurpose
 
+_POLICY = "recommendation_policy.json"
 _LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow")
 BaseRates = Mapping[str, Mapping[str, float]]
 """The base rate of each plan, currency a year, by the name of the edition."""
@@ -46,7 +48,8 @@ BaseRates = Mapping[str, Mapping[str, float]]
 class MarketRelease:
     """What prices one market. Build with `build_market_release`, keep with `save_market_release`.
 
-    `models` give the annual mean of each peril under full cover. `hash` is the SHA-256 over the
+    `models` give the annual mean of each peril under full cover. Releases that only price have no
+    `recommendation_policy`. `hash` is the SHA-256 over the
     files, 64 hexadecimal digits.
     """
 
@@ -55,6 +58,7 @@ class MarketRelease:
     underwriting: Underwriting
     base_rates: BaseRates
     questions: tuple[Question, ...]
+    recommendation_policy: RecommendationPolicy | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     hash: str = ""
 
@@ -76,6 +80,7 @@ def build_market_release(
     underwriting: Underwriting,
     base_rates: BaseRates,
     questions: tuple[Question, ...],
+    recommendation_policy: RecommendationPolicy | None = None,
 ) -> MarketRelease:
     """Put a release together; raises `SpecError` when its parts do not fit each other.
 
@@ -104,6 +109,7 @@ def build_market_release(
         underwriting,
         {edition: dict(rates) for edition, rates in base_rates.items()},
         (*profile, *questions),
+        recommendation_policy,
         {name: version(name) for name in _LIBRARIES} | {"riskengine": __version__},
     )
     return replace(release, hash=hash_of(_files(release)))
@@ -197,6 +203,7 @@ def _from_files(folder: Path) -> MarketRelease:
             Underwriting.model_validate_json(texts["underwriting.json"]),
             json.loads(texts["base_rates.json"]),
             pydantic.TypeAdapter(tuple[Question, ...]).validate_json(texts["questions.json"]),
+            RecommendationPolicy.model_validate_json(texts[_POLICY]) if _POLICY in texts else None,
             json.loads(texts["versions.json"]),
         )
     except (KeyError, ValueError, OSError) as error:
@@ -207,7 +214,9 @@ def _from_files(folder: Path) -> MarketRelease:
 def _files(release: MarketRelease) -> dict[str, bytes]:
     """The release as files by relative path; equal releases give equal bytes."""
     market, curve = release.market, release.market.utilisation
+    policy = release.recommendation_policy
     return {
+        **({} if policy is None else {_POLICY: to_json(policy.model_dump(mode="json"))}),
         "catalogue.json": to_json(market.catalogue.model_dump(mode="json")),
         "rate_book.json": to_json(market.editions.model_dump(mode="json")),
         "induced_utilisation.json": to_json(

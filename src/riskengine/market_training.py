@@ -42,6 +42,7 @@ from riskengine.profiles.build import build_experience
 from riskengine.profiles.events import count_events
 from riskengine.profiles.features import FEATURES
 from riskengine.profiles.services import ServiceYears, years_by_service
+from riskengine.recommendation.policy import RecommendationPolicy, read_recommendation_policy
 from riskengine.risk.columns import feature_columns
 from riskengine.risk.fit import fit
 from riskengine.risk.model import RiskModel
@@ -71,6 +72,7 @@ class MarketFiles:
     questions: MarketQuestions
     events: EventCodes
     utilisation: InducedUtilisation
+    policy: RecommendationPolicy
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def read_market(folder: Path) -> MarketFiles:
         read_market_questions(folder, editions, underwriting),
         read_event_codes(folder),
         read_induced_utilisation(folder),
+        read_recommendation_policy(folder),
     )
 
 
@@ -277,6 +280,7 @@ def learn_market(
         files.underwriting,
         reference_rates(market, insured, exposure),
         tuple(one.question for one in files.questions.questions),
+        files.policy,
     )
     return LearntMarket(release, tier_notes(market, insured, exposure))
 

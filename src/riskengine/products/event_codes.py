@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 
 from riskengine.products.benefit import Peril, Unit
 from riskengine.products.marked_yaml import read_marked, validated
-from riskengine.products.product import Name
 from riskengine.products.rate_book_numbers import Basis
+from riskengine.products.suitability import Name
 from riskengine.vocabulary import Frozen, Service
 
 Codes = Annotated[

@@ -13,9 +13,10 @@ from pydantic import Field, model_validator
 
 from riskengine.errors import InputError
 from riskengine.products.marked_yaml import Marked, read_marked, validated
-from riskengine.products.product import Name, Told
+from riskengine.products.product import Told
 from riskengine.products.rate_book_edition import Editions
 from riskengine.products.rate_book_numbers import Basis
+from riskengine.products.suitability import Name
 from riskengine.products.underwriting import Underwriting
 from riskengine.profiles.features import FEATURES
 from riskengine.profiles.questions import Question
