@@ -256,7 +256,7 @@ def _training_columns(spec: ModelSpec, frame: Frame) -> Columns:
     """The columns that `training_columns` gives, also of a mapping that has more."""
     if not isinstance(frame, Mapping):
         return training_columns(spec, as_table(frame))
-    beside = (spec.model.exposure, spec.folds.group, spec.folds.time)
+    beside = (spec.model.exposure, spec.model.propensity, spec.folds.group, spec.folds.time)
     wanted = (*spec.features.names, *spec.model.outcomes, *(name for name in beside if name))
     return {name: _extra(frame, name) for name in wanted}
 
