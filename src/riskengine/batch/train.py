@@ -19,6 +19,7 @@ from riskengine.reporting.next_product import lead_of_products, next_product_sec
 from riskengine.reporting.report import Section, render_report
 from riskengine.reporting.risk import lead_of, risk_sections
 from riskengine.reporting.risk_explanation import explanation_sections
+from riskengine.risk.columns import flags
 from riskengine.risk.diagnose import Diagnosis, diagnose
 from riskengine.risk.explanation import Asked, Explanation, explain_model
 from riskengine.risk.findings import FINDINGS_FILE, findings_of, to_json
@@ -234,6 +235,8 @@ def example_rows(model: RiskModel, table: arrow.Table) -> pd.DataFrame:
     found = {}
     for name in few.schema.names:
         values = few[name]
+        if name in model.spec.model.products:
+            values = arrow.chunked_array([arrow.array(flags(few, name), from_pandas=True)])
         kind = values.type
         if arrow.types.is_dictionary(kind):
             values = values.cast(kind.value_type)

@@ -77,10 +77,13 @@ def _headline(diagnosis: ProductDiagnosis) -> Section:
 
 def _calibration(diagnosis: ProductDiagnosis) -> Section:
     error = diagnosis.headline[MODEL].calibration_error
+    chance = number(diagnosis.calibration_by_chance)
     words = Text(
-        zh=f"按排在首位的产品的概率分为十组：概率与其确为隐藏产品的频率平均相差{told(error)}。",
+        zh=f"按排在首位的产品的概率分为十组：概率与其确为隐藏产品的频率平均相差{told(error)}；"
+        f"仅凭偶然也会有{chance}。",
         en="In tenths by the probability of the product ranked first, that probability and how"
-        f" often it was the hidden one differ by {told(error)} on average.",
+        f" often it was the hidden one differ by {told(error)} on average; chance alone would make"
+        f" {chance}.",
     )
     title = Text(zh="校准：可靠性图", en="Calibration: reliability diagram")
     return Section(title, words, chart=_reliability(diagnosis))

@@ -61,6 +61,8 @@ def loss_of(spec: ModelSpec) -> Loss:
     kind = spec.model.kind
     if kind in {Kind.TWEEDIE, Kind.TWO_PART, Kind.FREQUENCY_SEVERITY}:
         return Loss(Family.TWEEDIE, spec.model.power)
+    if kind is Kind.NEXT_PRODUCT:
+        return Loss(Family.MULTICLASS)
     return Loss(Family(kind.value))
 
 

@@ -59,10 +59,12 @@ class Ratio:
 class NextProductFindings:
     """What is asked of a model of the next product, held out.
 
-    `gain` is the log loss of popularity less the model's, paired.
+    `chance` is the calibration error that chance alone gives on as many customers; `gain` the log
+    loss of popularity less the model's, paired.
     """
 
-    calibration_error: Interval
+    calibration_error: float
+    chance: float
     gain: Interval
 
 
@@ -151,9 +153,7 @@ def decide(findings: Findings, champion: Champion, bounds: Bounds) -> Decision:
             (
                 champion_gate(champion),
                 popularity_gate(findings.next_product.gain),
-                calibration_error_gate(
-                    findings.next_product.calibration_error, bounds.calibration_error
-                ),
+                calibration_error_gate(findings.next_product, bounds.calibration_error),
             )
         )
     return Decision(
@@ -260,15 +260,16 @@ def popularity_gate(gain: Interval) -> Gate:
     return _gate("popularity", value, limit, gain.low > 0)
 
 
-def calibration_error_gate(error: Interval, bound: float) -> Gate:
+def calibration_error_gate(found: NextProductFindings, bound: float) -> Gate:
     """The expected calibration error of a model of the next product.
 
-    >>> str(calibration_error_gate(Interval(0.05, 0.03, 0.07), 0.02).outcome)
+    >>> told = NextProductFindings(0.05, 0.01, Interval(0.2, 0.1, 0.3))
+    >>> str(calibration_error_gate(told, 0.02).outcome)
     'refused'
     """
-    value = f"{error.mean:.4f} ({error.low:.4f} to {error.high:.4f})"
-    limit = f"expected calibration error not beyond {bound:g}, chance allowed for"
-    return _gate("calibration", value, limit, error.low <= bound)
+    value = f"{found.calibration_error:.4f}, of which chance gives {found.chance:.4f}"
+    limit = f"calibration error beyond chance at most {bound:g}"
+    return _gate("calibration", value, limit, found.calibration_error - found.chance <= bound)
 
 
 def _furthest(name: str, ratios: tuple[Ratio, ...], bound: float, limit: str) -> Gate:

@@ -35,6 +35,9 @@ from riskengine.risk.next_product.thin import LEAST_OWNERS, credibility
 from riskengine.risk.next_product.yardsticks import POPULARITY, yardsticks
 from riskengine.vocabulary import FloatArray
 
+_WIDTH = 2 * 1.96
+"""Of an interval of 95 %, in standard errors."""
+
 
 @dataclass(frozen=True)
 class Product:
@@ -92,6 +95,16 @@ class ProductDiagnosis:
     full_credibility: int
     held_out: HeldOut = field(repr=False)
 
+    @property
+    def calibration_by_chance(self) -> float:
+        """The calibration error that perfect probabilities would have on as many customers.
+
+        The mean of |gap| in each tenth, sqrt(2 / pi) of its standard error.
+        """
+        weight = np.array([one.exposure for one in self.reliability])
+        error = [(one.bias.high - one.bias.low) / _WIDTH for one in self.reliability]
+        return float(np.sqrt(2 / np.pi) * np.average(error, weights=weight))
+
     def metrics(self) -> dict[str, float]:
         """The figures under flat names, for a tracker: `model.log_loss`, `model.log_loss.low`,
         `popularity.advantage`, `cold_start.macro_auc`, `insufficient_data`, ..."""
@@ -108,6 +121,7 @@ class ProductDiagnosis:
             found |= {name: interval.mean, f"{name}.low": interval.low}
             found[f"{name}.high"] = interval.high
         found["cold_start.macro_auc"] = self.cold_start.macro_auc
+        found["model.calibration_error.by_chance"] = self.calibration_by_chance
         found["insufficient_data"] = float(sum(one.insufficient for one in self.products))
         return {name: value for name, value in found.items() if np.isfinite(value)}
 
@@ -129,8 +143,13 @@ class ProductDiagnosis:
 
 def findings_of_products(diagnosis: ProductDiagnosis) -> Findings:
     """The numbers that the gates judge."""
-    error = diagnosis.headline[MODEL].calibration_error
-    return Findings(next_product=NextProductFindings(error, diagnosis.advantage[POPULARITY]))
+    return Findings(
+        next_product=NextProductFindings(
+            diagnosis.headline[MODEL].calibration_error.mean,
+            diagnosis.calibration_by_chance,
+            diagnosis.advantage[POPULARITY],
+        )
+    )
 
 
 def diagnose_products(model: NextProductModel) -> ProductDiagnosis:

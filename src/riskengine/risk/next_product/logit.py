@@ -38,9 +38,9 @@ class Logit:
     def score(self, flags: FloatArray, ramps: FloatArray, codes: IntArray) -> FloatArray:
         """The linear predictor (n, products)."""
         known = np.where(np.isnan(flags), self.usual, flags)
-        width = flags.shape[1]
-        found: FloatArray = self.intercept + known @ self.slopes[:width]
-        found += ramps @ self.slopes[width:]
+        # Not by BLAS, which adds in another order for a batch of one.
+        rows = np.hstack([known, ramps])
+        found: FloatArray = self.intercept + np.einsum("nw,wp->np", rows, self.slopes)
         for place, effect in enumerate(self.effects):
             found += effect[codes[:, place]]
         return found
