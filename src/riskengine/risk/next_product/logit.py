@@ -95,7 +95,7 @@ def fit_logit(
 
     `levels` (n, all levels) are indicators of features with `sizes` levels each.
     """
-    usual = np.nan_to_num(np.nanmean(flags, axis=0)) if len(flags) else np.zeros(flags.shape[1])
+    usual = np.nansum(flags, axis=0) / np.maximum((~np.isnan(flags)).sum(axis=0), 1)
     known = np.where(np.isnan(flags), usual, flags)
     rows = sparse.hstack([known, ramps, levels], format="csr")
     columns = rows.T.tocsr()
