@@ -18,6 +18,8 @@ from riskengine.risk.spec import Kind, ModelSpec
 from riskengine.tables import is_number
 from riskengine.vocabulary import AnyArray, BoolArray, Columns, FloatArray
 
+_FEW = 8
+"""Rows that are read value by value: pandas hands over a column at a time, which costs more."""
 _FLAGS = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0, None: float("nan")}
 
 
@@ -32,6 +34,10 @@ def as_table(frame: arrow.Table | pd.DataFrame) -> arrow.Table:
     if not frame.columns.is_unique:
         _refuse_twice([str(n) for n in frame.columns[frame.columns.duplicated()].unique()])
     try:
+        if len(frame) <= _FEW:
+            values = frame.to_numpy(dtype=object).T
+            found = [arrow.array(column, from_pandas=True) for column in values]
+            return arrow.Table.from_arrays(found, names=[str(name) for name in frame.columns])
         return arrow.Table.from_pandas(frame, preserve_index=False)
     except (arrow.ArrowInvalid, arrow.ArrowTypeError) as error:
         message = f"a column of the data frame mixes types: {error}; give each column one type"
