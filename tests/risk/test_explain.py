@@ -197,7 +197,7 @@ def test_points_of_a_grid_are_values_that_occur() -> None:
     assert quantile_points(np.array([np.nan]), np.ones(1), 5).tolist() == []
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.MULTICLASS])
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind.has_exposure])
 def test_promises_are_kept(kind: Kind) -> None:
     assert broken_promises(model(kind), book()) == ()
 

@@ -15,15 +15,23 @@ import pyarrow as arrow
 
 from riskengine.errors import SpecError
 from riskengine.reporting.charts import Chart
+from riskengine.reporting.next_product import lead_of_products, next_product_sections
 from riskengine.reporting.report import Section, render_report
 from riskengine.reporting.risk import lead_of, risk_sections
 from riskengine.reporting.risk_explanation import explanation_sections
+from riskengine.risk.columns import flags
 from riskengine.risk.diagnose import Diagnosis, diagnose
 from riskengine.risk.explanation import Asked, Explanation, explain_model
 from riskengine.risk.findings import FINDINGS_FILE, findings_of, to_json
 from riskengine.risk.fit import fit
 from riskengine.risk.kept import load_kept, model_files, write_files
 from riskengine.risk.model import RiskModel
+from riskengine.risk.next_product.diagnosis import (
+    ProductDiagnosis,
+    diagnose_products,
+    findings_of_products,
+)
+from riskengine.risk.next_product.model import NextProductModel
 from riskengine.risk.spec import Kind, ModelSpec, read_spec
 from riskengine.settings import Settings
 from riskengine.sources.table_file import Read, file_digest, read_table
@@ -33,6 +41,7 @@ if TYPE_CHECKING:
     from riskengine.registry import TrainingRun
 
 SPEC_FILE, METRICS_FILE, REPORT_FILE = "spec.toml", "metrics.json", "report.html"
+PRODUCTS_FILE = "products.json"
 _EXAMPLE_ROWS = 5
 _IN_REPORT = Asked(features=6, families=False, points=12, rows=20_000)
 """What a report on training tells of the model; `riskengine explain` tells all."""
@@ -57,7 +66,7 @@ class TrainedModel:
     """A fitted model with all that is written of it: `beside` lies with the model's own files."""
 
     model: RiskModel
-    diagnosis: Diagnosis
+    diagnosis: Diagnosis | ProductDiagnosis
     example: pd.DataFrame
     beside: dict[str, str]
     report: str
@@ -93,10 +102,16 @@ def train(job: TrainJob, say: Say) -> TrainedModel:
     say("reading the spec and the data")
     spec = read_spec(job.spec)
     table = read_table(job.data, wanted_columns(spec, job.fairness_by))
+    if job.fairness_by and spec.model.kind is Kind.NEXT_PRODUCT:
+        message = "fairness by group is not measured of a next_product model: drop --fairness-by"
+        raise SpecError(message)
     model = fit(spec, table, say)
     say("diagnosing held-out predictions")
-    diagnosis = diagnose(model, table, groups=job.fairness_by)
-    made = trained_model(model, table, diagnosis, job.report, say)
+    if isinstance(model, NextProductModel):
+        made = trained_products(model, table, job.report, say)
+    else:
+        diagnosis = diagnose(model, table, groups=job.fairness_by)
+        made = trained_model(model, table, diagnosis, job.report, say)
     return replace(
         made,
         beside={SPEC_FILE: job.spec.read_text(encoding="utf-8"), **made.beside},
@@ -139,9 +154,40 @@ def trained_model(
     )
 
 
+def trained_products(
+    model: NextProductModel,
+    table: arrow.Table,
+    report: bool = True,
+    say: Say = lambda _: None,
+) -> TrainedModel:
+    """`trained_model` of a model of the next product, which is diagnosed on the way."""
+    diagnosis = diagnose_products(model)
+    page, charts = "", dict[str, str]()
+    if report:
+        say("drawing the report")
+        page, charts = _page(
+            Text(zh=f"模型{diagnosis.model}的诊断", en=f"Diagnosis of model {diagnosis.model}"),
+            lead_of_products(diagnosis),
+            next_product_sections(diagnosis),
+        )
+    return TrainedModel(
+        model=model,
+        diagnosis=diagnosis,
+        example=example_rows(model, table),
+        beside={
+            FINDINGS_FILE: to_json(findings_of_products(diagnosis)),
+            METRICS_FILE: json.dumps(diagnosis.metrics(), indent=1) + "\n",
+            PRODUCTS_FILE: json.dumps(diagnosis.by_product(), indent=1, ensure_ascii=False) + "\n",
+        },
+        report=page,
+        charts=charts,
+        data_digest="",
+    )
+
+
 def wanted_columns(spec: ModelSpec, fairness_by: Sequence[str] = ()) -> dict[str, Read]:
     """What to read of a training or labelled table, and as what where the file has no types."""
-    classes = spec.model.kind is Kind.MULTICLASS
+    classes = not spec.model.kind.has_exposure
     found: dict[str, Read] = dict.fromkeys(fairness_by, Read.ORDER)
     if spec.folds.group:
         found[spec.folds.group] = Read.TEXT
@@ -149,15 +195,16 @@ def wanted_columns(spec: ModelSpec, fairness_by: Sequence[str] = ()) -> dict[str
         found[spec.folds.time] = Read.ORDER
     if spec.model.exposure:
         found[spec.model.exposure] = Read.NUMBER
+    if spec.model.propensity:
+        found[spec.model.propensity] = Read.NUMBER
     found |= dict.fromkeys(spec.model.outcomes, Read.LEVEL if classes else Read.NUMBER)
     return found | feature_reads(spec)
 
 
 def feature_reads(spec: ModelSpec) -> dict[str, Read]:
     """What to read of a table to predict."""
-    return dict.fromkeys(spec.features.numeric, Read.NUMBER) | dict.fromkeys(
-        spec.features.categorical, Read.LEVEL
-    )
+    numbers = dict.fromkeys(spec.features.numeric, Read.NUMBER)
+    return numbers | dict.fromkeys((*spec.features.categorical, *spec.model.products), Read.LEVEL)
 
 
 def read_both(first: RiskModel, second: RiskModel, path: Path) -> arrow.Table:
@@ -184,10 +231,12 @@ def example_rows(model: RiskModel, table: arrow.Table) -> pd.DataFrame:
 
     Whole numbers are doubles, so that a value may be missing; dates are times.
     """
-    few = table.select(list(model.spec.features.names)).slice(0, _EXAMPLE_ROWS)
+    few = table.select(list(model.spec.inputs)).slice(0, _EXAMPLE_ROWS)
     found = {}
     for name in few.schema.names:
         values = few[name]
+        if name in model.spec.model.products:
+            values = arrow.chunked_array([arrow.array(flags(few, name), from_pandas=True)])
         kind = values.type
         if arrow.types.is_dictionary(kind):
             values = values.cast(kind.value_type)
@@ -196,7 +245,7 @@ def example_rows(model: RiskModel, table: arrow.Table) -> pd.DataFrame:
         elif arrow.types.is_date(kind):
             values = values.cast(arrow.timestamp("us"))
         elif arrow.types.is_null(kind):
-            numeric = name in model.spec.features.numeric
+            numeric = name not in model.spec.features.categorical
             values = values.cast(arrow.float64() if numeric else arrow.string())
         found[name] = values.to_pandas()
     return pd.DataFrame(found)
@@ -215,8 +264,13 @@ def _draw(
 ) -> tuple[str, dict[str, str]]:
     sections = risk_sections(diagnosis) + explanation_sections(explained, spec.model.kind)
     title = Text(zh=f"模型{spec.model.name}的诊断", en=f"Diagnosis of model {spec.model.name}")
+    return _page(title, lead_of(diagnosis), sections)
+
+
+def _page(title: Text, lead: Text, sections: list[Section]) -> tuple[str, dict[str, str]]:
+    """A report and its charts in English, by name."""
     english = {name: chart["en"] for name, chart in charts_of(sections).items()}
-    return render_report(title, lead_of(diagnosis), sections) + "\n", english
+    return render_report(title, lead, sections) + "\n", english
 
 
 def charts_of(sections: Sequence[Section]) -> dict[str, Chart]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from riskengine.risk.comparison import Comparison
     from riskengine.risk.diagnose import Diagnosis
     from riskengine.risk.diagnostics import Interval
+    from riskengine.risk.next_product.diagnosis import ProductDiagnosis
 
 _FIGURES = {
     "deviance": "deviance",
@@ -23,6 +24,16 @@ _FIGURES = {
     "actual_over_expected": "A/E",
     "gini": "Gini",
     "auc": "AUC",
+}
+_PRODUCT_FIGURES = {
+    "log_loss": "log loss",
+    "hit_1": "hit@1",
+    "hit_3": "hit@3",
+    "mrr": "MRR",
+    "ndcg_5": "NDCG@5",
+    "macro_hit_3": "macro hit@3",
+    "niche_hit_3": "niche hit@3",
+    "calibration_error": "calibration error",
 }
 Model = Annotated[
     str, typer.Option(help="Folder of a model, models:/NAME@ALIAS, models:/NAME/3 or runs:/ID.")
@@ -48,10 +59,12 @@ def train(
     """Fit a model to a file and write it with a report on how good it is, held out.
 
     The folder holds model.json with its boosters, trained.parquet (held-out predictions),
-    findings.json (what promotion asks), metrics.json and report.html.
+    findings.json (what promotion asks), metrics.json and report.html; of next_product also
+    products.json.
     """
     from riskengine.batch.train import TrainJob, require_new_folder
     from riskengine.batch.train import train as train_model
+    from riskengine.risk.next_product.diagnosis import ProductDiagnosis
     from riskengine.risk.spec import read_spec
 
     name = read_spec(spec).model.name
@@ -72,7 +85,10 @@ def train(
 
             version = log_training(Settings(), done.as_run())
         progress.update(bar, description="done", total=1, completed=1)
-    console.print(_headline(done.diagnosis))
+    if isinstance(done.diagnosis, ProductDiagnosis):
+        console.print(_products_headline(done.diagnosis))
+    else:
+        console.print(_headline(done.diagnosis))
     look = f"; look at {folder / 'report.html'}" if report else ""
     console.print(f"Model {name} is in {folder}{look}", soft_wrap=True)
     if version is not None:
@@ -88,7 +104,8 @@ def score(
 ) -> None:
     """Predict every row of a file, in its order, in bounded memory.
 
-    Columns: the key, and `prediction` per unit of exposure, or one a class, named as the class.
+    Columns: the key, and `prediction` per unit of exposure, or one a class, named as the class; of
+    next_product one a product: exactly 0 if owned, the rest sum to 1; all 0 if everything is owned.
     """
     from riskengine.batch.score import ScoreJob, score_file
     from riskengine.batch.train import load_model
@@ -224,6 +241,17 @@ def _headline(diagnosis: "Diagnosis") -> Table:
     for figure, words in _FIGURES.items():
         if any(figure in one for one in figures):
             table.add_row(words, *(_told(one.get(figure)) for one in figures))
+    return table
+
+
+def _products_headline(diagnosis: "ProductDiagnosis") -> Table:
+    """The model with its intervals beside the yardsticks, held out."""
+    sides = {name: one.figures() for name, one in diagnosis.headline.items()}
+    model = next(iter(sides))
+    table = _table("held out", *(name.replace("_", "-") for name in sides))
+    for figure, words in _PRODUCT_FIGURES.items():
+        others = (f"{one[figure].mean:.3f}" for name, one in sides.items() if name != model)
+        table.add_row(words, _told(sides[model][figure]), *others)
     return table
 
 

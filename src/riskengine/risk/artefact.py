@@ -17,7 +17,7 @@ from riskengine.risk.credibility import Encoding
 from riskengine.risk.design import Design
 from riskengine.risk.model import RiskModel
 from riskengine.risk.predictor import Predictor, Share
-from riskengine.risk.spec import ModelSpec
+from riskengine.risk.spec import Kind, ModelSpec
 from riskengine.risk.terms import FactorTable
 
 FORMAT = 2
@@ -52,6 +52,11 @@ def from_files(folder: Path) -> RiskModel:
         content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         if content.get("format", 1) == 1:
             return _first_format(content, folder)
+        if content["spec"]["model"]["kind"] == Kind.NEXT_PRODUCT:
+            # Imported when asked for: it is a RiskModel, which imports this module.
+            from riskengine.risk.next_product.files import from_content
+
+            return from_content(content, folder)
         return RiskModel(
             spec=ModelSpec.model_validate_json(json.dumps(content["spec"])),
             parts=tuple(

@@ -13,9 +13,14 @@ import pyarrow as arrow
 import pyarrow.compute as pc
 
 from riskengine.errors import TableError
+from riskengine.risk.propensity import offer_weights
 from riskengine.risk.spec import Kind, ModelSpec
 from riskengine.tables import is_number
 from riskengine.vocabulary import AnyArray, BoolArray, Columns, FloatArray
+
+_FEW = 8
+"""Rows that are read value by value: pandas hands over a column at a time, which costs more."""
+_FLAGS = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0, None: float("nan")}
 
 
 def as_table(frame: arrow.Table | pd.DataFrame) -> arrow.Table:
@@ -29,6 +34,10 @@ def as_table(frame: arrow.Table | pd.DataFrame) -> arrow.Table:
     if not frame.columns.is_unique:
         _refuse_twice([str(n) for n in frame.columns[frame.columns.duplicated()].unique()])
     try:
+        if len(frame) <= _FEW:
+            values = frame.to_numpy(dtype=object).T
+            found = [arrow.array(column, from_pandas=True) for column in values]
+            return arrow.Table.from_arrays(found, names=[str(name) for name in frame.columns])
         return arrow.Table.from_pandas(frame, preserve_index=False)
     except (arrow.ArrowInvalid, arrow.ArrowTypeError) as error:
         message = f"a column of the data frame mixes types: {error}; give each column one type"
@@ -36,13 +45,14 @@ def as_table(frame: arrow.Table | pd.DataFrame) -> arrow.Table:
 
 
 def feature_columns(spec: ModelSpec, frame: arrow.Table | pd.DataFrame) -> dict[str, AnyArray]:
-    """The features of `spec` in a table, as the columns a model reads.
+    """The features of `spec` in a table, and the products, as the columns a model reads.
 
     Raises `TableError` naming all columns that are missing, or the first that cannot be read.
     """
     table = as_table(frame)
-    _require(spec, table, spec.features.names)
+    _require(spec, table, spec.inputs)
     columns: dict[str, AnyArray] = {name: numbers(table, name) for name in spec.features.numeric}
+    columns |= {name: flags(table, name) for name in spec.model.products}
     return columns | {name: levels(table, name) for name in spec.features.categorical}
 
 
@@ -54,13 +64,13 @@ def training_columns(spec: ModelSpec, frame: arrow.Table | pd.DataFrame) -> dict
     outcome, exposure, group or time cannot be used.
     """
     table = as_table(frame)
-    exposure = (spec.model.exposure,) if spec.model.exposure else ()
+    exposure = tuple(name for name in (spec.model.exposure, spec.model.propensity) if name)
     folds = tuple(name for name in (spec.folds.group, spec.folds.time) if name)
     _require(spec, table, (*spec.features.names, *spec.model.outcomes, *exposure, *folds))
     columns = feature_columns(spec, table)
     if spec.model.kind is Kind.MULTICLASS:
         columns[spec.model.outcomes[0]] = levels(table, spec.model.outcomes[0])
-    else:
+    elif spec.model.kind is not Kind.NEXT_PRODUCT:
         columns |= {name: numbers(table, name) for name in spec.model.outcomes}
     columns |= {name: numbers(table, name) for name in exposure}
     columns |= {name: table[name].to_numpy() for name in folds}
@@ -117,6 +127,31 @@ def levels(table: arrow.Table, name: str) -> AnyArray:
     return found
 
 
+def flags(table: arrow.Table, name: str) -> FloatArray:
+    """A column of yes and no as float64: 1, 0, and NaN where it is not known.
+
+    Numbers, booleans and the texts 0, 1, true and false are read. Raises `TableError` with the
+    first value that is none of them, and its row.
+
+    >>> flags(arrow.table({"owns": ["1", "False", None]}), "owns").tolist()
+    [1.0, 0.0, nan]
+    """
+    values = table[name]
+    wanted = "0, 1, true, false or missing"
+    if arrow.types.is_boolean(values.type) or arrow.types.is_null(values.type):
+        values = values.cast(arrow.int8())
+    if is_number(values.type):
+        if arrow.types.is_decimal(values.type):
+            values = values.cast(arrow.float64())
+        found = np.asarray(values.to_numpy(), dtype=np.float64)
+        _refuse(name, found, ~(np.isnan(found) | (found == 0) | (found == 1)), wanted)
+        return found
+    texts = levels(table, name)
+    known = [_FLAGS.get(text if text is None else str(text).strip().lower()) for text in texts]
+    _refuse(name, texts, np.array([value is None for value in known], dtype=bool), wanted)
+    return np.array(known, dtype=np.float64)
+
+
 def level_text(value: object) -> str | None:
     """The text of one value of a level.
 
@@ -139,24 +174,33 @@ def level_text(value: object) -> str | None:
 
 
 def exposure_of(spec: ModelSpec, columns: Columns, rows: int) -> FloatArray:
-    """Exposure (rows,); 1 where the spec names none."""
+    """Exposure (rows,), of logged offers their weight; 1 where the spec names neither."""
+    if spec.model.propensity is not None:
+        return offer_weights(np.asarray(columns[spec.model.propensity], dtype=np.float64))
     if spec.model.exposure is None:
         return np.ones(rows)
     return np.asarray(columns[spec.model.exposure], dtype=np.float64)
 
 
 def _require(spec: ModelSpec, table: arrow.Table, names: tuple[str, ...]) -> None:
-    absent = [name for name in names if name not in table.schema.names]
+    known = table.schema.names
+    absent = [name for name in names if name not in known]
     if absent:
-        there = ", ".join(table.schema.names[:40])
+        there = ", ".join(known[:40])
         message = (
             f"model {spec.model.name} needs columns that are missing: {', '.join(absent)};"
             f" the table has {there}"
         )
         raise TableError(message)
-    twice = sorted({name for name in names if table.schema.names.count(name) > 1})
+    twice = sorted(set(names) & _repeated(known))
     if twice:
         _refuse_twice(twice)
+
+
+def _repeated(names: list[str]) -> set[str]:
+    if len(set(names)) == len(names):
+        return set()
+    return {name for name in names if names.count(name) > 1}
 
 
 def _refuse_twice(names: list[str]) -> None:
@@ -171,11 +215,14 @@ _WANTED = {
 
 
 def _check(spec: ModelSpec, columns: Columns, rows: int) -> None:
-    for name in spec.model.outcomes:
+    for name in () if spec.model.kind is Kind.NEXT_PRODUCT else spec.model.outcomes:
         _check_outcome(spec, name, columns[name])
     if spec.model.exposure:
         exposure = columns[spec.model.exposure].astype(np.float64)
         _refuse(spec.model.exposure, exposure, ~(np.isfinite(exposure) & (exposure > 0)), "> 0")
+    if spec.model.propensity:
+        chance = columns[spec.model.propensity].astype(np.float64)
+        _refuse(spec.model.propensity, chance, ~((chance > 0) & (chance <= 1)), "above 0, up to 1")
     if spec.model.kind is Kind.FREQUENCY_SEVERITY:
         count, amount = (columns[name] for name in spec.model.outcomes)
         unmatched = (count == 0) & (amount > 0)

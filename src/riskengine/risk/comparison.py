@@ -23,6 +23,8 @@ from riskengine.risk.diagnostics.headline import SEED, Measures, headline
 from riskengine.risk.diagnostics.judged import Judged
 from riskengine.risk.evidence import evidence_of, loss_of
 from riskengine.risk.model import Frame, RiskModel, Trained
+from riskengine.risk.next_product.labelled import labelled_baskets
+from riskengine.risk.spec import Kind
 from riskengine.vocabulary import FloatArray
 
 FIRST, SECOND = "first", "second"
@@ -103,6 +105,8 @@ def labelled_rows(first: RiskModel, second: RiskModel, frame: Frame) -> Judged:
     them, which would flatter it.
     """
     _comparable(first, second)
+    if first.spec.model.kind is Kind.NEXT_PRODUCT:
+        return labelled_baskets({FIRST: first, SECOND: second}, frame)
     one, two = (evidence_of(model, frame, (), None, None) for model in (first, second))
     if one.held_out and two.held_out:
         return held_out_rows(first, second)

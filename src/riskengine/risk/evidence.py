@@ -61,6 +61,8 @@ def loss_of(spec: ModelSpec) -> Loss:
     kind = spec.model.kind
     if kind in {Kind.TWEEDIE, Kind.TWO_PART, Kind.FREQUENCY_SEVERITY}:
         return Loss(Family.TWEEDIE, spec.model.power)
+    if kind is Kind.NEXT_PRODUCT:
+        return Loss(Family.MULTICLASS)
     return Loss(Family(kind.value))
 
 
@@ -256,7 +258,7 @@ def _training_columns(spec: ModelSpec, frame: Frame) -> Columns:
     """The columns that `training_columns` gives, also of a mapping that has more."""
     if not isinstance(frame, Mapping):
         return training_columns(spec, as_table(frame))
-    beside = (spec.model.exposure, spec.folds.group, spec.folds.time)
+    beside = (spec.model.exposure, spec.model.propensity, spec.folds.group, spec.folds.time)
     wanted = (*spec.features.names, *spec.model.outcomes, *(name for name in beside if name))
     return {name: _extra(frame, name) for name in wanted}
 

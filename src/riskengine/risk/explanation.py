@@ -79,7 +79,8 @@ def explain_model(
 def _cost(model: RiskModel, table: arrow.Table, found: Distilled, asked: Asked) -> Fidelity | None:
     """Held out on the training table, which is known by its digest; else as served."""
     spec = model.spec
-    beside = (spec.model.exposure, spec.folds.group, spec.folds.time, *spec.model.outcomes)
+    of = spec.model
+    beside = (of.exposure, of.propensity, spec.folds.group, spec.folds.time, *of.outcomes)
     if any(name is not None and name not in table.schema.names for name in beside):
         return None
     digest = digest_of(spec, training_columns(spec, table))

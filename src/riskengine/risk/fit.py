@@ -52,6 +52,11 @@ def fit(
 def fit_columns(spec: ModelSpec, columns: Columns, progress: Progress | None = None) -> RiskModel:
     """`fit` for columns that were read already (`riskengine.risk.columns.training_columns`)."""
     say = progress or (lambda _: None)
+    if spec.model.kind is Kind.NEXT_PRODUCT:
+        # Imported when asked for: it uses this module.
+        from riskengine.risk.next_product.fit import fit_next_product
+
+        return fit_next_product(spec, columns, say)
     outcome = outcome_of(spec, columns)
     learnt = []
     seeds = range(spec.lightgbm.seed, spec.lightgbm.seed + spec.bagging.seeds)

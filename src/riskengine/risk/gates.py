@@ -25,12 +25,15 @@ class Bounds:
     al., 2011, Evaluation of the CMS-HCC Risk Adjustment Model). `group`: how far beyond chance A/E
     of a group may be from 1: above, others pay for it; below, it pays for others. 5 % is half of a
     decile's bound, as a group is meant to hold by purpose and a decile by construction.
+    `calibration_error`: of the next product, how far beyond chance the probability of the product
+    ranked first may be from how often it is right; 2 points do not turn an order of products.
     """
 
     balance: float = 0.01
     segment: float = 1.25
     decile: float = 0.10
     group: float = 0.05
+    calibration_error: float = 0.02
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,26 @@ class Ratio:
 
 
 @dataclass(frozen=True)
+class NextProductFindings:
+    """What is asked of a model of the next product, held out.
+
+    `chance` is the calibration error that chance alone gives on as many customers; `gain` the log
+    loss of popularity less the model's, paired.
+    """
+
+    calibration_error: float
+    chance: float
+    gain: Interval
+
+
+@dataclass(frozen=True)
 class Findings:
     """What was measured of a model on its held-out rows; None or empty where it was not.
 
     `balance` has one ratio, or one a class. `segment` is A/E after shrinkage. `deciles` are those
     of the predictions. `groups` are of the columns named for fairness at training: None where none
     was named. `broken` says which monotone promises are broken; `promised` how many there are.
+    A model of the next product has `next_product` alone.
     """
 
     balance: tuple[Ratio, ...] = ()
@@ -67,6 +84,7 @@ class Findings:
     groups: tuple[Ratio, ...] | None = None
     promised: int = 0
     broken: tuple[str, ...] | None = None
+    next_product: NextProductFindings | None = None
 
 
 class Outcome(StrEnum):
@@ -130,6 +148,14 @@ def decide(findings: Findings, champion: Champion, bounds: Bounds) -> Decision:
     >>> [str(gate.outcome) for gate in decide(found, Champion(), Bounds()).gates]
     ['passed', 'passed', 'passed', 'passed', 'not asked', 'not asked']
     """
+    if findings.next_product is not None:
+        return Decision(
+            (
+                champion_gate(champion),
+                popularity_gate(findings.next_product.gain),
+                calibration_error_gate(findings.next_product, bounds.calibration_error),
+            )
+        )
     return Decision(
         (
             balance_gate(findings.balance, bounds.balance),
@@ -221,6 +247,29 @@ def promise_gate(promised: int, broken: tuple[str, ...] | None) -> Gate:
         return _unmeasured(name, limit)
     value = f"broken: {', '.join(broken)}" if broken else f"{promised} kept"
     return _gate(name, value, limit, not broken)
+
+
+def popularity_gate(gain: Interval) -> Gate:
+    """A model of the next product must beat popularity beyond chance.
+
+    >>> str(popularity_gate(Interval(0.1, -0.1, 0.3)).outcome)
+    'refused'
+    """
+    value = f"{gain.mean:.4g} ({gain.low:.4g} to {gain.high:.4g})"
+    limit = "interval of popularity's less the model's log loss lies above 0"
+    return _gate("popularity", value, limit, gain.low > 0)
+
+
+def calibration_error_gate(found: NextProductFindings, bound: float) -> Gate:
+    """The expected calibration error of a model of the next product.
+
+    >>> told = NextProductFindings(0.05, 0.01, Interval(0.2, 0.1, 0.3))
+    >>> str(calibration_error_gate(told, 0.02).outcome)
+    'refused'
+    """
+    value = f"{found.calibration_error:.4f}, of which chance gives {found.chance:.4f}"
+    limit = f"calibration error beyond chance at most {bound:g}"
+    return _gate("calibration", value, limit, found.calibration_error - found.chance <= bound)
 
 
 def _furthest(name: str, ratios: tuple[Ratio, ...], bound: float, limit: str) -> Gate:

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     MULTICLASS = "multiclass"
     TWO_PART = "two_part"
     FREQUENCY_SEVERITY = "frequency_severity"
+    NEXT_PRODUCT = "next_product"
 
     @property
     def multiplicative(self) -> bool:
@@ -36,7 +37,12 @@ class Kind(StrEnum):
     @property
     def is_mean(self) -> bool:
         """Whether it predicts the mean of an amount or a count, not a probability."""
-        return self not in {Kind.BINARY, Kind.MULTICLASS}
+        return self not in {Kind.BINARY, Kind.MULTICLASS, Kind.NEXT_PRODUCT}
+
+    @property
+    def has_exposure(self) -> bool:
+        """Whether a row may count for more or less than one."""
+        return self not in {Kind.MULTICLASS, Kind.NEXT_PRODUCT}
 
 
 _MULTIPLICATIVE = {Kind.POISSON, Kind.GAMMA, Kind.TWEEDIE, Kind.FREQUENCY_SEVERITY}
@@ -69,6 +75,9 @@ class ModelSection(Frozen):
 
     `frequency_severity` names `count` and `amount` instead of `target` and predicts the amount.
     `power` is that of the Tweedie deviance (1 to 2), for `tweedie` and the amount of `two_part`.
+    `next_product` names `products`, columns of yes or no: owned now, and no target. `propensity` (a
+    column, of `binary`) is the chance with which a logged offer was shown: see
+    `riskengine.risk.propensity`.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -77,12 +86,19 @@ class ModelSection(Frozen):
     count: str | None = None
     amount: str | None = None
     exposure: str | None = None
+    products: LaxNames = ()
+    propensity: str | None = None
     power: float = Field(default=1.5, gt=1, lt=2)
     purpose: LaxPurpose = ModelPurpose.ANALYSIS
 
     @property
     def outcomes(self) -> tuple[str, ...]:
-        """The columns that hold the outcome; the last one is what is predicted."""
+        """The columns that hold the outcome; the last one is what is predicted.
+
+        Of `next_product` these are all products.
+        """
+        if self.kind is Kind.NEXT_PRODUCT:
+            return self.products
         names = (
             (self.count, self.amount) if self.kind is Kind.FREQUENCY_SEVERITY else (self.target,)
         )
@@ -90,7 +106,9 @@ class ModelSection(Frozen):
 
     @model_validator(mode="after")
     def names_its_outcome(self) -> "ModelSection":
-        if self.kind is Kind.FREQUENCY_SEVERITY:
+        if self.kind is Kind.NEXT_PRODUCT:
+            self._names_products()
+        elif self.kind is Kind.FREQUENCY_SEVERITY:
             if self.count is None or self.amount is None or self.target is not None:
                 message = 'frequency_severity needs count = "..." and amount = "...", no target'
                 raise ValueError(message)
@@ -99,8 +117,16 @@ class ModelSection(Frozen):
                 f'{self.kind} needs target = "..."; count and amount are of frequency_severity'
             )
             raise ValueError(message)
-        if self.kind is Kind.MULTICLASS and self.exposure is not None:
-            message = "multiclass has no exposure: drop it"
+        if self.products and self.kind is not Kind.NEXT_PRODUCT:
+            message = f"products are of next_product; a {self.kind} model has none: drop them"
+            raise ValueError(message)
+        if not self.kind.has_exposure and self.exposure is not None:
+            message = f"{self.kind} has no exposure: drop it"
+            raise ValueError(message)
+        if self.propensity is not None and (
+            self.kind is not Kind.BINARY or self.exposure is not None
+        ):
+            message = "propensity is of binary models without exposure: drop one of the two"
             raise ValueError(message)
         if self.purpose is ModelPurpose.PRICING and not self.kind.multiplicative:
             message = (
@@ -109,6 +135,14 @@ class ModelSection(Frozen):
             )
             raise ValueError(message)
         return self
+
+    def _names_products(self) -> None:
+        if any(name is not None for name in (self.target, self.count, self.amount)):
+            message = "next_product has products, no target, count or amount: drop it"
+            raise ValueError(message)
+        if len(self.products) < 2 or len(set(self.products)) < len(self.products):
+            message = "next_product needs products = [...]: two columns or more, each named once"
+            raise ValueError(message)
 
 
 class FeatureSection(Frozen):
@@ -257,13 +291,16 @@ class ModelSpec(Frozen):
         if self.pooling is not None and not self.model.kind.is_mean:
             message = f"pooling is of amounts; a {self.model.kind} model has none"
             raise ValueError(message)
-        if self.features.monotone and self.model.kind is Kind.MULTICLASS:
+        if self.features.monotone and not self.model.kind.has_exposure:
             message = (
-                "multiclass keeps no monotone promises: what raises one class lowers another; drop"
-                f" monotone = {{{', '.join(self.features.monotone)}}}"
+                f"{self.model.kind} keeps no monotone promises: what raises one class lowers"
+                f" another; drop monotone = {{{', '.join(self.features.monotone)}}}"
             )
             raise ValueError(message)
+        if self.model.kind is Kind.NEXT_PRODUCT:
+            self._without_parts_it_lacks()
         column = {*self.model.outcomes, self.model.exposure, self.folds.group}
+        column.add(self.model.propensity)
         both = [name for name in self.features.names if name in column]
         if both:
             message = (
@@ -271,6 +308,26 @@ class ModelSpec(Frozen):
             )
             raise ValueError(message)
         return self
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns that are read to predict: of `next_product` what is owned, then features."""
+        owned = self.model.products if self.model.kind is Kind.NEXT_PRODUCT else ()
+        return owned + self.features.names
+
+    def _without_parts_it_lacks(self) -> None:
+        if self.folds.time is not None:
+            message = "next_product is held out by customer: give folds a group, no time"
+            raise ValueError(message)
+        there = {
+            "search": self.search is not None,
+            "interactions": bool(self.features.interactions),
+            "cover": bool(self.features.cover),
+        }
+        for name, given in there.items():
+            if given:
+                message = f"next_product has no {name}: drop it"
+                raise ValueError(message)
 
 
 def parse_spec(text: str, source: str = "model spec") -> ModelSpec:

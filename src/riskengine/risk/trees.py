@@ -40,11 +40,15 @@ class Objective:
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows of one model: `matrix` (n, columns), `outcome` and `weight` (n,)."""
+    """Rows of one model: `matrix` (n, columns), `outcome` and `weight` (n,).
+
+    `offset` (n, classes) is a score that trees add to, none where they begin at the mean.
+    """
 
     matrix: FloatArray
     outcome: FloatArray
     weight: FloatArray
+    offset: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -132,17 +136,26 @@ def _booster(
         weight=train.weight,
         feature_name=[f"f{place}" for place in range(len(layout.names))],
         categorical_feature=list(layout.categorical),
+        init_score=_columnwise(train.offset),
         params=settings,
     ).construct()
     booster = lgb.Booster(settings, data)
     if held_out is not None:
         booster.add_valid(
             data.create_valid(
-                held_out.matrix, held_out.outcome, weight=held_out.weight, params=settings
+                held_out.matrix,
+                held_out.outcome,
+                weight=held_out.weight,
+                init_score=_columnwise(held_out.offset),
+                params=settings,
             ),
             "held_out",
         )
     return booster
+
+
+def _columnwise(offset: FloatArray | None) -> FloatArray | None:
+    return None if offset is None else offset.ravel(order="F")
 
 
 def _grow(booster: lgb.Booster, rounds: int) -> list[float]:
