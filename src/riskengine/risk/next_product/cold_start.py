@@ -17,12 +17,11 @@ from riskengine.vocabulary import FloatArray, IntArray
 
 _PARAMETERS: dict[str, object] = {
     "objective": "none",
-    "learning_rate": 0.1,
+    "learning_rate": 0.15,
     "num_leaves": 15,
     "min_data_in_leaf": 20,
     "min_sum_hessian_in_leaf": 2.0,
     "lambda_l2": 3.0,
-    "feature_fraction": 0.8,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
     "cat_smooth": 20.0,

@@ -61,8 +61,9 @@ def _refit(book: Book, held_out: HeldOut) -> Learnt:
         return str(grown.model_to_string())
 
     with ThreadPoolExecutor(max_workers=2) as workers:
-        boosters = tuple(workers.map(booster, seeds))
-        cold = fit_owners(book.owners, held_out.rounds[1], first)
+        growing = workers.map(booster, seeds)
+        cold = workers.submit(fit_owners, book.owners, held_out.rounds[1], first).result()
+        boosters = tuple(growing)
     return Learnt(
         design=book.design,
         logit=logit,

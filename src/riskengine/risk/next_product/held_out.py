@@ -26,7 +26,7 @@ _SETTINGS: dict[str, object] = {
     "min_data_in_leaf": 20,
     "min_sum_hessian_in_leaf": 1.0,
     "lambda_l2": 2.0,
-    "feature_fraction": 0.6,
+    "feature_fraction": 0.4,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
     "cat_smooth": 20.0,

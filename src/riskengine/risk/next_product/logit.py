@@ -17,7 +17,8 @@ from riskengine.vocabulary import BoolArray, FloatArray, IntArray
 RIDGE = 3.0
 """Of effects, in expected events."""
 _RIDGE_OF_LEVEL = 0.1
-_ROUNDS = 70
+_BLOCK = 4096
+_ROUNDS = 25
 NEVER = -1e9
 """The score of a product that is owned; its probability is 0 in floating point."""
 
@@ -56,16 +57,19 @@ class Choices:
 
     def loss(self, score: FloatArray) -> tuple[float, FloatArray]:
         """Total loss of a linear predictor (n, products), and its slope (n, products)."""
-        masked = np.where(self.open, score, NEVER)
-        rows = np.arange(len(score))
-        masked -= masked.max(axis=1, keepdims=True)
-        chosen = masked[rows, self.place]
-        slope = np.exp(masked, out=masked)
-        total = slope.sum(axis=1)
-        lost = float(self.weight @ (np.log(total) - chosen))
-        slope /= total[:, None]
-        slope[rows, self.place] -= 1.0
-        slope *= self.weight[:, None]
+        slope = np.where(self.open, score, NEVER)
+        lost = 0.0
+        for start in range(0, len(score), _BLOCK):  # what fits in the cache is done at once
+            rows = slice(start, start + _BLOCK)
+            part, place, weight = slope[rows], self.place[rows], self.weight[rows]
+            own = np.arange(len(part)), place
+            part -= part.max(axis=1, keepdims=True)
+            chosen = part[own]
+            np.exp(part, out=part)
+            total = part.sum(axis=1)
+            lost += float(weight @ (np.log(total) - chosen))
+            part *= (weight / total)[:, None]
+            part[own] -= weight
         return lost, slope
 
 
@@ -101,36 +105,41 @@ def fit_logit(
     columns = rows.T.tocsr()
     products = flags.shape[1]
     base = shares_of(choices, products)
-    # In units of its own curvature, every effect is found in about as many steps.
-    curvature = rows.multiply(rows).T @ choices.weight / products + RIDGE
-    scale = 1.0 / np.sqrt(np.asarray(curvature).ravel())[:, None]
+    total = float(choices.weight.sum())
+    # Centred, and in units of its own curvature, every effect is found in about as many steps.
+    centre = (columns @ choices.weight)[:, None] / total
+    spread = np.asarray(columns.multiply(columns) @ choices.weight)[:, None] - total * centre**2
+    share = np.exp(base)
+    scale = 1.0 / np.sqrt(np.maximum(spread, 0.0) * share * (1 - share) + RIDGE)
+    first = 1.0 / np.sqrt(total * share * (1 - share) + _RIDGE_OF_LEVEL)
 
     def value(point: FloatArray) -> tuple[float, FloatArray]:
         told = point.reshape(-1, products)
-        level, slopes = told[0], told[1:] * scale
-        lost, slope = choices.loss(rows @ slopes + base + level)
+        level, slopes = told[0] * first, told[1:] * scale
+        lost, slope = choices.loss(rows @ slopes + (base + level - (centre * slopes).sum(axis=0)))
         lost += 0.5 * RIDGE * float(np.sum(slopes**2))
         lost += 0.5 * _RIDGE_OF_LEVEL * float(level @ level)
-        gradient = (columns @ slope + RIDGE * slopes) * scale
-        first = slope.sum(axis=0) + _RIDGE_OF_LEVEL * level
-        total = float(choices.weight.sum())
-        return lost / total, np.concatenate([first, gradient.ravel()]) / total
+        by_level = slope.sum(axis=0)
+        gradient = (columns @ slope - centre * by_level + RIDGE * slopes) * scale
+        of_level = (by_level + _RIDGE_OF_LEVEL * level) * first
+        return lost / total, np.concatenate([of_level, gradient.ravel()]) / total
 
     found = minimize(
         value,
-        _point(start, base, scale),
+        _point(start, base, centre, first, scale),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": _ROUNDS, "maxcor": 12, "ftol": 1e-8, "gtol": 1e-7},
+        options={"maxiter": _ROUNDS, "maxcor": 12, "ftol": 1e-7, "gtol": 1e-7},
     ).x.reshape(-1, products)
     slopes = found[1:] * scale
+    level = base + found[0] * first - (centre * slopes).sum(axis=0)
     width = products + ramps.shape[1]
     ends = width + np.cumsum(sizes)
     effects = tuple(
         np.vstack([slopes[end - size : end], np.zeros(products)])
         for end, size in zip(ends, sizes, strict=True)
     )
-    return Logit(base + found[0], slopes[:width], effects, usual)
+    return Logit(level, slopes[:width], effects, usual)
 
 
 def mean_logit(logits: Sequence[Logit]) -> Logit:
@@ -144,13 +153,15 @@ def mean_logit(logits: Sequence[Logit]) -> Logit:
     )
 
 
-def _point(start: Logit | None, base: FloatArray, scale: FloatArray) -> FloatArray:
-    """Where the search begins: level and scaled effects in one row, flattened."""
+def _point(
+    start: Logit | None, base: FloatArray, centre: FloatArray, first: FloatArray, scale: FloatArray
+) -> FloatArray:
+    """Where the search begins: levels and effects in units of `first` and `scale`, flattened."""
     if start is None:
         return np.zeros((len(scale) + 1) * len(base))
-    effects = [effect[:-1] for effect in start.effects]
-    slopes = np.vstack([start.slopes, *effects]) / scale
-    return np.concatenate([start.intercept - base, slopes.ravel()])
+    slopes = np.vstack([start.slopes, *(effect[:-1] for effect in start.effects)])
+    level = start.intercept - base + (centre * slopes).sum(axis=0)
+    return np.concatenate([level / first, (slopes / scale).ravel()])
 
 
 def shares_of(choices: Choices, products: int) -> FloatArray:

@@ -66,7 +66,7 @@ def fit_pool(
         jac=True,
         method="L-BFGS-B",
         bounds=[(0.0, MOST_SHARE)] * learners + [(None, None)] * (products * with_levels),
-        options={"maxiter": 40, "ftol": 1e-8},
+        options={"maxiter": 40, "ftol": 1e-7 if start is None else 1e-6},
     ).x
     return Pool(found[:learners], found[learners:] if with_levels else np.zeros(products))
 
