@@ -110,7 +110,8 @@ def _lines(found: dict[str, Figures], customers: int, rows: int, seconds: float)
     words = " | ".join(name.replace("_", " ") for name in _FIGURES)
     lines = [
         f"{customers:,} customers to learn from; {TEST_CUSTOMERS:,} others hide each product in"
-        f" turn, {rows:,} rows. `fit`, with its five folds, took {seconds:.0f} s.",
+        f" turn, {rows:,} rows. `fit`, with its five folds, took {seconds:.0f} s"
+        " on a machine that may have done other work too.",
         "",
         f"| model | {words} |",
         "|---" * (len(_FIGURES) + 1) + "|",

@@ -18,7 +18,7 @@ from riskengine.risk.next_product.thin import FULL_CREDIBILITY, fit_thin
 from riskengine.risk.trees import Forest, Growth, Objective, grow, raw_scores
 from riskengine.vocabulary import FloatArray, IntArray
 
-_ROUNDS = 400
+_ROUNDS = 150
 _PATIENCE = 10
 _SETTINGS: dict[str, object] = {
     "learning_rate": 0.1,
@@ -26,7 +26,7 @@ _SETTINGS: dict[str, object] = {
     "min_data_in_leaf": 20,
     "min_sum_hessian_in_leaf": 1.0,
     "lambda_l2": 2.0,
-    "feature_fraction": 0.4,
+    "feature_fraction": 0.5,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
     "cat_smooth": 20.0,
