@@ -104,7 +104,7 @@ def test_the_report_is_self_contained_and_has_its_charts(place: Path) -> None:
 def test_quote_prints_what_the_readme_shows(run: Run) -> None:
     for name in ("README.md", "README.zh-CN.md"):
         readme = (ROOT / name).read_text(encoding="utf-8")
-        (command,) = re.findall(r"^\.venv/bin/riskengine quote (.*?)\n", readme, re.M)
+        (command,) = re.findall(r"^\.venv/bin/riskengine quote (--answers .*?)\n", readme, re.M)
         answers = re.findall(r"--answers '(.*?)'", command)[0]
         options = command.split("' ")[1].split()
         done = run("quote", "--answers", answers, *options)
