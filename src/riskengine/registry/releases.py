@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import mlflow
 import pandas as pd
@@ -18,14 +18,13 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from sqlalchemy.exc import SQLAlchemyError
 
 from riskengine import __version__
+from riskengine.any_release import AnyRelease, read_release, write_release
 from riskengine.errors import ReleaseError
-from riskengine.market_release import MarketRelease, load_market_release, save_market_release
+from riskengine.market_release import MarketRelease
 from riskengine.registry.connection import connect, register, script, version_of
-from riskengine.release import Release, load_release, save_release
-from riskengine.release_files import MARKET, check_release_files
+from riskengine.release import Release
 from riskengine.settings import Settings
 
-AnyRelease: TypeAlias = Release | MarketRelease
 STUDY_MARKET = "study"
 _SHORTEST_HASH = 8
 
@@ -75,20 +74,6 @@ def _signature(release: AnyRelease, params: dict[str, str]) -> ModelSignature:
         outputs=Schema([ColSpec("string", "plan"), ColSpec("double", "offered_premium")]),
         params=ParamSchema([ParamSpec("as_of", "string", params["as_of"])]),
     )
-
-
-def write_release(release: AnyRelease, folder: Path) -> None:
-    """Write a release of either kind to an empty or new folder."""
-    if isinstance(release, MarketRelease):
-        save_market_release(release, folder)
-    else:
-        save_release(release, folder)
-
-
-def read_release(folder: Path) -> AnyRelease:
-    """The release in `folder`, of either kind; raises `ReleaseError` as their readers do."""
-    _, kind = check_release_files(folder)
-    return load_market_release(folder) if kind == MARKET else load_release(folder)
 
 
 def load_registered(settings: Settings, alias: str | None = None) -> Release:
