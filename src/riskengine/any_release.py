@@ -12,7 +12,6 @@ from riskengine import engine, market_engine
 from riskengine.errors import Problem
 from riskengine.market_release import MarketRelease, load_market_release, save_market_release
 from riskengine.pricing.market import OpenMarket
-from riskengine.products.underwriting import answer_problems
 from riskengine.release import Release, load_release, save_release
 from riskengine.release_files import MARKET, check_release_files
 from riskengine.vocabulary import AnyArray, Columns, FloatArray, IntArray
@@ -70,8 +69,7 @@ def book_problems(
 ) -> list[Problem]:
     """What keeps rows from being renewed on `as_of` for the plan of the row."""
     if isinstance(release, MarketRelease):
-        found = market_engine.book_problems(release, columns, plans, as_of)
-        return found + answer_problems(release.underwriting, columns)
+        return market_engine.book_problems(release, columns, plans, as_of)
     return engine.unpriceable(release, columns, plans, as_of, renewal=True)
 
 
