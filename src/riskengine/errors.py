@@ -79,7 +79,7 @@ class JobError(RiskEngineError):
 
 
 class StoppedError(JobError):
-    """A batch job that stopped on the way; what is done is kept, and the message says how to go on."""
+    """A batch job that stopped on the way; what is done is kept, and it can go on."""
 
 
 class LockedError(JobError):

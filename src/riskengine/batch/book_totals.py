@@ -13,7 +13,7 @@ import pyarrow as arrow
 import pyarrow.compute as pc
 
 from riskengine.batch.portfolio import EFFECTIVE, EXPIRING
-from riskengine.vocabulary import AnyArray, FloatArray, IntArray
+from riskengine.vocabulary import FloatArray, IntArray
 
 PER_CENT = 200
 """Changes are counted by whole per cent from -100 to this; what is above is with the last."""
@@ -132,7 +132,9 @@ def totals_of(
     offered = _cents(priced, "offered_premium")
     change = priced["change"].to_numpy()
     moved = np.where(np.isnan(change), 0, offered - _cents(priced, EXPIRING))
-    bounded = _cents(priced, "bounded_premium") if "bounded_premium" in priced.schema.names else offered
+    bounded = (
+        _cents(priced, "bounded_premium") if "bounded_premium" in priced.schema.names else offered
+    )
     reason_counts, reason_moved = _by_reason(priced, moved)
     per_cent = np.clip(np.floor(100 * change[~np.isnan(change)] + 1e-9), -100, PER_CENT)
     beside = [name for name in priced.schema.names if name.startswith("offered_premium_")]
@@ -217,10 +219,3 @@ def _text_counts(column: arrow.ChunkedArray) -> Counts:
 
 def _added(one: Mapping[str, int], other: Mapping[str, int]) -> Counts:
     return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({*one, *other})}
-
-
-def change_counts(totals: BookTotals) -> tuple[FloatArray, FloatArray]:
-    """The middle of each per cent of change, as a share, and how many policies are there."""
-    per_cent: AnyArray = np.array([int(name) for name in totals.changes], dtype=np.float64)
-    return (per_cent + 0.5) / 100, np.array(list(totals.changes.values()), dtype=np.float64)
-

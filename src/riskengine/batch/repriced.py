@@ -64,9 +64,7 @@ class Pricing:
     bounds: RateChange = RateChange()
 
 
-def pricing_of(
-    folders: tuple[Path, ...], as_of: date, bounds: RateChange | None = None
-) -> Pricing:
+def pricing_of(folders: tuple[Path, ...], as_of: date, bounds: RateChange | None = None) -> Pricing:
     """The same with the hashes of the releases as they are; raises `ReleaseError` as readers do."""
     hashes = tuple(check_release_files(folder)[0] for folder in folders)
     if len(set(hashes)) < len(hashes):
@@ -248,9 +246,7 @@ class Kernel:
         }
 
 
-def _usable(
-    underwriting: Underwriting, columns: Columns, size: int
-) -> tuple[Columns, BoolArray]:
+def _usable(underwriting: Underwriting, columns: Columns, size: int) -> tuple[Columns, BoolArray]:
     """The answers with those that can be none taken as not given, and whose they are (size,)."""
     found, any_odd = dict(columns), np.zeros(size, dtype=bool)
     for answer in underwriting.answers:
@@ -263,7 +259,10 @@ def _usable(
 
 
 def _reasons(
-    policies: arrow.Table, steps: Mapping[str, FloatArray], offered: FloatArray, expiring: FloatArray
+    policies: arrow.Table,
+    steps: Mapping[str, FloatArray],
+    offered: FloatArray,
+    expiring: FloatArray,
 ) -> IntArray:
     """The steps that speak for each change, (REASONS, n).
 

@@ -142,7 +142,7 @@ def standing_parts(steps: Mapping[str, FloatArray], moved: FloatArray) -> dict[s
 
 
 def reason_codes(strength: FloatArray, count: int = 3) -> IntArray:
-    """The strongest parts of each change, (count, n): rows of `strength` (parts, n), -1 for no more.
+    """The strongest parts of each change: rows of `strength` (parts, n), (count, n), -1: no more.
 
     Of two equally strong the first comes first.
 
