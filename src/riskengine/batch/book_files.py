@@ -37,7 +37,7 @@ _UNREADABLE = (OSError, MemoryError, arrow.ArrowException)
 
 @dataclass(frozen=True)
 class BookFile:
-    """One Parquet file: rows by row group, values that its folders give; or why it is unreadable."""
+    """One Parquet file: rows by row group, values its folders give; or why it cannot be read."""
 
     path: Path
     name: str
@@ -79,7 +79,7 @@ class Chunk:
     @property
     def rows(self) -> int:
         """Rows read and rows promised."""
-        return self.policies.num_rows + sum(one.rows for one in self.lost)
+        return int(self.policies.num_rows) + sum(one.rows for one in self.lost)
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,7 +232,7 @@ def open_book(path: Path, releases: Sequence[AnyRelease]) -> Book:
         raise TableError(message)
     wanted = [wanted_columns(schema, releases) for _, schema in schemas]
     if any(names != wanted[0] for names in wanted):
-        uneven = sorted(set.union(*map(set, wanted)) - set.intersection(*map(set, wanted)))
+        uneven = sorted({n for names in wanted for n in names if any(n not in w for w in wanted)})
         message = f"{path}: only some of its files have {', '.join(uneven)}: give all the same"
         raise TableError(message)
     schema = arrow.schema([(name, kind(name)) for name in wanted[0]])

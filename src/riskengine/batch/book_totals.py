@@ -5,7 +5,7 @@ Amounts are cents and counts are counts, so that chunks, workers and engines mak
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -70,7 +70,7 @@ class BookTotals:
     @property
     def all(self) -> Sums:
         """The whole book."""
-        return sum((one for plans in self.bordereau.values() for one in plans.values()), Sums())
+        return sum((one for of in self.bordereau.values() for one in of.values()), Sums())
 
     def by_plan(self) -> dict[str, Sums]:
         """The plans in the order of their names."""
@@ -86,15 +86,14 @@ class BookTotals:
             here = months.setdefault(month, {})
             for plan, sums in plans.items():
                 here[plan] = here.get(plan, Sums()) + sums
-        return BookTotals(
-            self.policies_in + other.policies_in,
-            self.quarantined + other.quarantined,
-            {month: dict(sorted(plans.items())) for month, plans in sorted(months.items())},
-            *(
-                _added(getattr(self, name), getattr(other, name))
-                for name in ("changes", "reasons", "moved", "underwriting", "quarantine", "beside")
-            ),
-            self.bound + other.bound,
+        counted = ("changes", "reasons", "moved", "underwriting", "quarantine", "beside")
+        return replace(
+            self,
+            policies_in=self.policies_in + other.policies_in,
+            quarantined=self.quarantined + other.quarantined,
+            bordereau={month: dict(sorted(of.items())) for month, of in sorted(months.items())},
+            bound=self.bound + other.bound,
+            **{name: _added(getattr(self, name), getattr(other, name)) for name in counted},
         )
 
     def to_json(self) -> str:

@@ -23,7 +23,7 @@ from riskengine.errors import InputError, LockedError
 PRICED, QUARANTINE = "repriced", "quarantine"
 JOB_FILE, LOCK_FILE, SUMMARY_FILE = "job.json", ".lock", "summary.json"
 _TOTALS = b"riskengine.totals"
-Identity = Mapping[str, str | int | float | None | list[str]]
+Identity = Mapping[str, str | int | float | list[str] | None]
 """What a job is of; a job goes on only with what is equal in all of it."""
 
 
@@ -76,8 +76,8 @@ def begin(folder: Path, identity: Identity, *, resume: bool) -> dict[int, BookTo
     elif known is not None:
         if not (folder / SUMMARY_FILE).is_file():
             message = (
-                f"{folder} holds a job that is not finished: go on with it by --resume, or remove the"
-                " folder"
+                f"{folder} holds a job that is not finished: go on with it by --resume, or remove"
+                " the folder"
             )
             raise InputError(message)
         # What says that the job is done goes first, so that half of it is never taken for all.
@@ -154,10 +154,21 @@ def _check_same(folder: Path, known: Identity, identity: Identity) -> None:
         raise InputError(message)
 
 
+def chunk_totals(folder: Path, number: int) -> BookTotals | None:
+    """The totals of a chunk that is done; None for one that is not."""
+    try:
+        metadata = pq.read_schema(folder / PRICED / part_name(number)).metadata or {}
+    except FileNotFoundError:
+        return None
+    return BookTotals.from_json(metadata[_TOTALS])
+
+
 def _done(folder: Path) -> Iterator[tuple[int, BookTotals]]:
     for path in (folder / PRICED).glob("part-*.parquet"):
-        metadata = pq.read_schema(path).metadata or {}
-        yield int(path.stem.removeprefix("part-")), BookTotals.from_json(metadata[_TOTALS])
+        number = int(path.stem.removeprefix("part-"))
+        totals = chunk_totals(folder, number)
+        if totals is not None:
+            yield number, totals
 
 
 def _read_json(path: Path) -> Identity | None:

@@ -1,8 +1,8 @@
 """The columns of a portfolio: what must be there, as what, and why a row cannot be priced.
 
 Columns: policy_id, member_id, plan, the questions of the release, and, if known, expiring_premium,
-effective_from, and what the expiring premium was made of (`expiring_step_NAME`, as `step_NAME` of an
-earlier run has it).
+effective_from, and what the expiring premium was made of (`expiring_step_NAME`, which is the
+`step_NAME` of an earlier run).
 """
 
 from collections import defaultdict

@@ -187,8 +187,9 @@ def _engine(
     if job.engine is Engine.SPARK:
         from riskengine.batch.spark import price_on_spark
 
-        return price_on_spark(job.pricing, book, job.out, pending)
-    return price_chunks(job.pricing, book, job.out, pending, job.processes)
+        yield from price_on_spark(job.pricing, book, job.out, pending)
+    else:
+        yield from price_chunks(job.pricing, book, job.out, pending, job.processes)
 
 
 def _identity(job: RepriceJob, book: Book, chunks: int) -> Identity:

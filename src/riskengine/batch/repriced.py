@@ -47,6 +47,7 @@ REASONS = 3
 STEP = "step_"
 ODD_ANSWER = "odd_answer"
 """The flag of an answer that underwriting cannot use: it refers, as one not given does."""
+_FREE = RateChange()
 _MONEY = arrow.decimal128(14, 2)
 
 
@@ -61,7 +62,7 @@ class Pricing:
     folders: tuple[Path, ...]
     hashes: tuple[str, ...]
     as_of: date
-    bounds: RateChange = RateChange()
+    bounds: RateChange = _FREE
 
 
 def pricing_of(folders: tuple[Path, ...], as_of: date, bounds: RateChange | None = None) -> Pricing:
@@ -71,7 +72,7 @@ def pricing_of(folders: tuple[Path, ...], as_of: date, bounds: RateChange | None
         message = f"a release is named twice: {', '.join(one[:12] for one in hashes)}"
         raise InputError(message)
     resolved = tuple(folder.resolve() for folder in folders)
-    return Pricing(resolved, hashes, as_of, bounds or RateChange())
+    return Pricing(resolved, hashes, as_of, bounds or _FREE)
 
 
 @lru_cache(maxsize=2)
@@ -123,7 +124,7 @@ class Kernel:
     @property
     def bounded(self) -> bool:
         """Whether bounds on the change were asked for."""
-        return self.pricing.bounds != RateChange()
+        return self.pricing.bounds != _FREE
 
     @cached_property
     def schema(self) -> arrow.Schema:
@@ -253,7 +254,9 @@ def _usable(underwriting: Underwriting, columns: Columns, size: int) -> tuple[Co
         if answer.field in columns:
             odd = answer.odd(columns[answer.field])
             if odd.any():
-                found[answer.field] = np.where(odd, None, columns[answer.field])
+                values = np.array(columns[answer.field], dtype=object)
+                values[odd] = None
+                found[answer.field] = values
                 any_odd |= odd
     return found, any_odd
 

@@ -1,4 +1,4 @@
-"""The page on a repriced book: how premiums move, why, by plan and month, and what was set aside."""
+"""The page on a repriced book: how premiums move, why, by plan and month, what was set aside."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def change_section(change: BookChange, words: Text) -> Section:
 def dislocation_report(summary: Mapping[str, Any], change: BookChange) -> str:
     """The page in both languages, from what `summary.json` holds and the counts of changes."""
     sections = [
-        change_section(change, _words(summary, change)),
+        change_section(change, _words(summary)),
         _sums_section(
             Text(zh="各计划", en="By plan"), Text(zh="计划", en="plan"), summary["by_plan"]
         ),
@@ -77,7 +77,7 @@ def dislocation_report(summary: Mapping[str, Any], change: BookChange) -> str:
     return render_report(Text(zh="保单组合重新定价", en="The book repriced"), lead, sections)
 
 
-def _words(summary: Mapping[str, Any], change: BookChange) -> Text:
+def _words(summary: Mapping[str, Any]) -> Text:
     book = summary["book"]
     if not book["compared"]:
         return Text(
