@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 REASON = "quarantine_reason"
-_LOOK_EVERY = 0.5
+_LOOK_EVERY = 0.2
 """Seconds between two looks at which chunks are done."""
 
 
