@@ -13,19 +13,20 @@ import pandas as pd
 import pyarrow as arrow
 import pyarrow.parquet as pq
 
-from riskengine.batch.reprice import Dislocation, reprice_file
+from riskengine.batch.reprice import Repriced, RepriceJob, reprice
+from riskengine.batch.repriced import pricing_of
 from riskengine.engine import Quote, Recommendation, quote, recommend
 from riskengine.profiles.build import build_experience
 from riskengine.profiles.questions import answers_to_columns
-from riskengine.registry import TrainingRun, log_training, register_release
+from riskengine.registry import TrainingRun, log_training, register_release, release_folder
 from riskengine.release import Release
 from riskengine.reporting.charts import plans_chart
+from riskengine.reporting.dislocation import BookChange, change_section
 from riskengine.reporting.report import Section, render_report
 from riskengine.reporting.sections import (
     MEAN,
     Compared,
     comparison_section,
-    dislocation_section,
     lift_section,
     plan_paid_section,
     quote_sections,
@@ -73,7 +74,7 @@ class Demonstration:
     answers: dict[str, Answer]
     quote: Quote
     recommendation: Recommendation
-    dislocation: Dislocation
+    dislocation: Repriced
     compared: Compared
     files: tuple[Path, ...]
 
@@ -113,12 +114,13 @@ def run_demo(settings: Settings, out: Path, stage: Say) -> Demonstration:
     quoted = quote(release, columns, AS_OF, ())
     ranked = recommend(release, columns, AS_OF)
     stage(f"repricing the book of {book.num_rows:,} policies")
-    dislocation = reprice_file(release, out / "portfolio.parquet", out, AS_OF)
+    pricing = pricing_of((release_folder(settings, release.hash),), AS_OF)
+    dislocation = reprice(RepriceJob(out / "portfolio.parquet", out / "book", pricing, workers=1))
     sections = [
         *sections,
         *quote_sections(release, answers, quoted, plan=2),
         recommendation_section(ranked),
-        _book_section(out, dislocation),
+        _book_section(dislocation),
     ]
     written = _write(out, release, answers, (quoted, ranked), sections)
     return Demonstration(
@@ -205,18 +207,19 @@ def _book_and_member(
     return book, answers
 
 
-def _book_section(out: Path, dislocation: Dislocation) -> Section:
-    change = pq.read_table(out / "repriced.parquet", columns=["change"])["change"].to_numpy()
-    before, after = dislocation.expiring_premium, dislocation.compared_offered_premium
-    falls = float(np.mean(change < 0))
+def _book_section(dislocation: Repriced) -> Section:
+    totals = dislocation.totals
+    book = totals.all
+    before, after = book.expiring / 100, book.compared_offered / 100
+    falls = book.falling / book.compared
     words = Text(
-        zh=f"{dislocation.policies_out:,}份保单从统一费率（按往年赔付重新理算，实验本身不收保费）"
+        zh=f"{book.policies:,}份保单从统一费率（按往年赔付重新理算，实验本身不收保费）"
         f"转为按风险定价：保费总额由{before:,.0f}变为{after:,.0f}，{falls:.0%}的保单保费下降。",
-        en=f"{dislocation.policies_out:,} policies move from a community rate (computed from"
+        en=f"{book.policies:,} policies move from a community rate (computed from"
         " earlier years: the study charged no premium) to their own risk: premiums in all go from"
         f" {before:,.0f} to {after:,.0f}, and {falls:.0%} of the policies fall.",
     )
-    return dislocation_section(change, words)
+    return change_section(BookChange(totals.changes, totals.reasons, totals.moved), words)
 
 
 def _write(
@@ -256,7 +259,8 @@ def _write(
             "recommendation.json",
             "experience.parquet",
             "portfolio.parquet",
-            "repriced.parquet",
-            "dislocation.json",
+            "book/repriced",
+            "book/dislocation.html",
+            "book/summary.json",
         )
     )

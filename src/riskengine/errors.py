@@ -8,7 +8,10 @@
     ├── UnknownNameError      a plan, factor, level or date that is not there
     │   └── UnknownMemberError    a member of whom nothing is stored
     ├── ReleaseError          a release that is missing, changed or cannot be used
-    └── StoreError            a database that cannot be reached or used
+    ├── StoreError            a database that cannot be reached or used
+    └── JobError              a batch job whose result cannot be trusted: rows do not reconcile
+        ├── StoppedError      one that stopped on the way; what is done is kept
+        └── LockedError       one whose folder another run is writing to
 
 A message says what is wrong, which value, and what to do. The HTTP status of each class is mapped
 in `service`, its exit code in `cli`; nothing here knows of either.
@@ -69,3 +72,15 @@ class ReleaseError(RiskEngineError):
 
 class StoreError(RiskEngineError):
     """A database that cannot be reached or used."""
+
+
+class JobError(RiskEngineError):
+    """A batch job whose result cannot be trusted."""
+
+
+class StoppedError(JobError):
+    """A batch job that stopped on the way; what is done is kept, and it can go on."""
+
+
+class LockedError(JobError):
+    """A batch job whose folder another run is writing to."""

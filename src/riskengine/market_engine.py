@@ -27,7 +27,7 @@ from riskengine.pricing.offered import Terms
 from riskengine.pricing.premium import effects_of
 from riskengine.pricing.rating import reference_columns
 from riskengine.products.benefit import Peril
-from riskengine.products.rate_book_edition import Edition
+from riskengine.products.rate_book_edition import Edition, FamilyDiscount
 from riskengine.products.suitability import Channel, Need
 from riskengine.products.underwriting import (
     Decision,
@@ -208,14 +208,16 @@ def reprice_book(
     plans: AnyArray,
     start: date,
     expiring_premium: FloatArray | None = None,
+    *,
+    checked: bool = False,
 ) -> RepricedBook:
     """Renew n policies on `start`, each for the plan of its row in `plans` (n,), names as objects.
 
     `expiring_premium` (n,), currency a year at equal benefits, binds where the edition has a cap or
     a collar; NaN where there is none. A renewal is not underwritten anew. Raises `AnswerError` for
-    rows without a price (`book_problems` lists them).
+    rows without a price (`book_problems` lists them; `checked` says that it found none).
     """
-    problems = book_problems(release, columns, plans, start)
+    problems = [] if checked else book_problems(release, columns, plans, start)
     if problems:
         raise AnswerError(problems)
     market = opened(release, start, renewal=True)
@@ -229,7 +231,7 @@ def _price_book(
     """Each row's plan; each row is a household of its own unless `columns` has `household`."""
     size = len(plans)
     terms = household_terms(market.edition, columns.get("household", np.arange(size)), terms)
-    members = Insured(columns, annual_means(release, columns))
+    members = Insured(_rated(market, columns), annual_means(release, columns))
     book = RepricedBook(
         expected_plan_paid=np.zeros(size),
         technical_premium=np.zeros(size),
@@ -263,15 +265,41 @@ def book_problems(
         Problem(row, "plan", str(plans[row]), f"known are {', '.join(names)}")
         for row in np.flatnonzero(unknown).tolist()
     ]
+    rated = _rated(market, columns)
     for plan in names:
         rows = np.flatnonzero(plans == plan)
         if len(rows):
-            of_plan = {name: values[rows] for name, values in columns.items()}
+            of_plan = {name: values[rows] for name, values in rated.items()}
             problems += [
                 replace(problem, row=int(rows[problem.row]))
                 for problem in price_problems(market, plan, of_plan)
             ]
     return problems
+
+
+def _rated(market: OpenMarket, columns: Columns) -> Columns:
+    """The columns that tariffs and gates read: the others need not be copied plan by plan."""
+    tables = [table for tariff in market.edition.tariffs for table in tariff.factors]
+    reads = {"age", *(name for table in tables for name in table.reads)}
+    return {name: values for name, values in columns.items() if name in reads}
+
+
+def renewal_steps(edition: Edition) -> tuple[str, ...]:
+    """The steps that renewals paid as `reprice_book` has them may take, over all tariffs."""
+    factors = [table.factor for tariff in edition.tariffs for table in tariff.factors]
+    payments = edition.instalment(_yearly(edition, None).payments)
+    in_parts = payments.payments > 1
+    taken = {
+        "family_discount": isinstance(edition.household, FamilyDiscount),
+        "cap": edition.cap is not None,
+        "collar": edition.collar is not None,
+        "minimum_premium": edition.minimum_premium is not None,
+        "instalment_factor": in_parts or payments.factor.value != 1,
+        "payments": in_parts,
+        "instalment_premium": in_parts,
+    }
+    adjusting = (name for name, there in taken.items() if there)
+    return tuple(dict.fromkeys(["base_rate", *factors, *adjusting, "offered_premium"]))
 
 
 def annual_means(release: MarketRelease, columns: Columns) -> dict[Peril, FloatArray]:

@@ -16,13 +16,11 @@ import pandas as pd
 import pyarrow as arrow
 import pyarrow.parquet as pq
 
+from riskengine.any_release import AnyRelease, book_problems, price_book
 from riskengine.batch.portfolio import (
     EXPIRING,
-    AnyRelease,
     amounts,
-    book_problems,
     portfolio_columns,
-    price_book,
     read_portfolio,
     row_reasons,
     texts,

@@ -1,40 +1,26 @@
-"""A portfolio as a file, and its price by any release: one kernel for every batch job.
+"""The columns of a portfolio: what must be there, as what, and why a row cannot be priced.
 
-Columns: policy_id, member_id, plan, the questions of the release, and expiring_premium if known.
+Columns: policy_id, member_id, plan, the questions of the release, and, if known, expiring_premium,
+effective_from, and what the expiring premium was made of (`expiring_step_NAME`, which is the
+`step_NAME` of an earlier run).
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as arrow
 import pyarrow.parquet as pq
 
-from riskengine import engine, market_engine
+from riskengine.any_release import AnyRelease
 from riskengine.errors import Problem, TableError
-from riskengine.market_release import MarketRelease
 from riskengine.profiles.questions import Question, table_to_columns
-from riskengine.release import Release
 from riskengine.tables import is_number, is_text
-from riskengine.vocabulary import AnyArray, Columns, FloatArray, IntArray
+from riskengine.vocabulary import AnyArray, Columns, FloatArray
 
-AnyRelease: TypeAlias = Release | MarketRelease
 IDENTITY = ("policy_id", "member_id", "plan")
-EXPIRING = "expiring_premium"
-
-
-@dataclass(frozen=True, eq=False)
-class BookPrice:
-    """n policies priced; amounts in currency a year, `steps` as the engines give them."""
-
-    expected_plan_paid: FloatArray
-    technical_premium: FloatArray
-    offered_cents: IntArray
-    steps: dict[str, FloatArray]
+EXPIRING, EFFECTIVE, EXPIRING_STEP = "expiring_premium", "effective_from", "expiring_step_"
 
 
 def read_portfolio(path: Path, releases: Sequence[AnyRelease]) -> arrow.Table:
@@ -48,10 +34,15 @@ def read_portfolio(path: Path, releases: Sequence[AnyRelease]) -> arrow.Table:
     except (OSError, arrow.ArrowInvalid) as error:
         message = f"cannot read the portfolio {path} as Parquet: {error}"
         raise TableError(message) from error
-    wrong = _faults(table.schema, releases)
+    wrong = portfolio_faults(table.schema, releases)
     if wrong:
         message = f"{path} cannot be priced: {'; '.join(wrong)}"
         raise TableError(message)
+    return plain(table)
+
+
+def plain(table: arrow.Table) -> arrow.Table:
+    """The table with text of any kind as plain text: views have no kernel to filter them."""
     fields = [
         arrow.field(f.name, arrow.string())
         if is_text(f.type) and not arrow.types.is_null(f.type)
@@ -61,7 +52,8 @@ def read_portfolio(path: Path, releases: Sequence[AnyRelease]) -> arrow.Table:
     return table.cast(arrow.schema(fields))
 
 
-def _faults(schema: arrow.Schema, releases: Sequence[AnyRelease]) -> list[str]:
+def portfolio_faults(schema: arrow.Schema, releases: Sequence[AnyRelease]) -> list[str]:
+    """Every column that is missing, doubled or of the wrong type, in words; empty: all is there."""
     names = schema.names
     wrong = [f"{name} is there twice" for name in sorted({n for n in names if names.count(n) > 1})]
     if wrong:
@@ -71,23 +63,36 @@ def _faults(schema: arrow.Schema, releases: Sequence[AnyRelease]) -> list[str]:
             wrong.append(f"{name} is missing")
         elif not is_text(schema.field(name).type):
             wrong.append(f"{name} is {schema.field(name).type}, not text")
-    if EXPIRING in names and not is_number(schema.field(EXPIRING).type):
-        wrong.append(f"{EXPIRING} is {schema.field(EXPIRING).type}, no amount")
+    for name in names:
+        kind = schema.field(name).type
+        if (name == EXPIRING or name.startswith(EXPIRING_STEP)) and not is_number(kind):
+            wrong.append(f"{name} is {kind}, no amount")
+        if name == EFFECTIVE and not (arrow.types.is_date(kind) or arrow.types.is_null(kind)):
+            wrong.append(f"{name} is {kind}, no date")
     try:
-        table_to_columns(_questions(releases), schema.empty_table())
+        table_to_columns(questions_of(releases), schema.empty_table())
     except TableError as error:
         wrong.append(str(error))
     return wrong
 
 
-def _questions(releases: Sequence[AnyRelease]) -> tuple[Question, ...]:
+def wanted_columns(schema: arrow.Schema, releases: Sequence[AnyRelease]) -> list[str]:
+    """The columns of a portfolio that repricing reads, of those that are there."""
+    asked = [question.name for question in questions_of(releases)]
+    steps = [name for name in schema.names if name.startswith(EXPIRING_STEP)]
+    wanted = dict.fromkeys([*IDENTITY, EXPIRING, EFFECTIVE, *asked, *steps])
+    return [name for name in wanted if name in schema.names]
+
+
+def questions_of(releases: Sequence[AnyRelease]) -> tuple[Question, ...]:
+    """What the releases ask together, each question once."""
     asked = {question.name: question for release in releases for question in release.questions}
     return tuple(asked.values())
 
 
 def portfolio_columns(table: arrow.Table, releases: Sequence[AnyRelease]) -> Columns:
     """The answers of a portfolio, for all releases."""
-    return table_to_columns(_questions(releases), table)
+    return table_to_columns(questions_of(releases), table)
 
 
 def texts(table: arrow.Table, name: str) -> AnyArray:
@@ -104,15 +109,6 @@ def amounts(table: arrow.Table, name: str) -> FloatArray:
     return values
 
 
-def book_problems(
-    release: AnyRelease, columns: Columns, plans: AnyArray, as_of: date
-) -> list[Problem]:
-    """What keeps rows from being renewed on `as_of` for the plan of the row."""
-    if isinstance(release, MarketRelease):
-        return market_engine.book_problems(release, columns, plans, as_of)
-    return engine.unpriceable(release, columns, plans, as_of, renewal=True)
-
-
 def row_reasons(table: arrow.Table, problems: Sequence[Problem]) -> dict[int, str]:
     """Why rows cannot be priced, by position in rising order: `problems` and faults of identity."""
     found: defaultdict[int, list[str]] = defaultdict(list)
@@ -126,32 +122,3 @@ def row_reasons(table: arrow.Table, problems: Sequence[Problem]) -> dict[int, st
     for row in np.flatnonzero(np.isinf(expiring) | (expiring < 0)).tolist():
         found[row].append(f"{EXPIRING}={expiring[row]}: give 0 or more, or leave it empty")
     return {row: "; ".join(dict.fromkeys(found[row])) for row in sorted(found)}
-
-
-def price_book(
-    release: AnyRelease,
-    columns: Columns,
-    plans: AnyArray,
-    as_of: date,
-    expiring_premium: FloatArray | None = None,
-) -> BookPrice:
-    """Renew n policies on `as_of`, each for the plan of its row in `plans` (n,), names as objects.
-
-    `expiring_premium` (n,) binds where a market caps changes. Raises as the engines do for rows
-    that cannot be priced: `book_problems` finds them before.
-    """
-    if isinstance(release, MarketRelease):
-        priced = market_engine.reprice_book(release, columns, plans, as_of, expiring_premium)
-        return BookPrice(
-            priced.expected_plan_paid, priced.technical_premium, priced.offered_cents, priced.steps
-        )
-    study = engine.reprice(release, columns, plans, as_of)
-    return BookPrice(
-        study.expected_plan_paid, study.technical_premium, study.offered_cents, study.steps
-    )
-
-
-__all__ = [
-    "EXPIRING", "IDENTITY", "AnyRelease", "BookPrice", "amounts", "book_problems",
-    "portfolio_columns", "price_book", "read_portfolio", "row_reasons", "texts",
-]  # fmt: skip

@@ -1,246 +1,309 @@
 """Repricing a book: Parquet in, Parquet out, chunk by chunk, to the cent the live price.
 
-Bad rows go to a quarantine file with the reason; rows in = rows out + rows quarantined, or the job
-fails. Outputs appear under their final names only when complete.
+In the folder: `repriced/` and `quarantine/` (one file a chunk), `summary.json`, `bordereau.csv`,
+`dislocation.html`, and `run.json`, the record of the last run. All but the record are the same
+bytes however often the job was stopped and went on. Rows in = rows priced + rows in quarantine, or
+the job fails.
 """
 
 import json
-from collections import defaultdict
+import os
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from datetime import date
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-import pyarrow as arrow
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from riskengine.engine import reprice, unpriceable
-from riskengine.errors import RiskEngineError, TableError
-from riskengine.pricing.premium import CENT
-from riskengine.profiles.questions import table_to_columns
-from riskengine.release import Release
-from riskengine.tables import is_number, is_text
-from riskengine.vocabulary import Columns
+from riskengine import __version__
+from riskengine.batch.book_files import Book, open_book
+from riskengine.batch.book_totals import BookTotals, Sums
+from riskengine.batch.chunk_workers import Numbered, price_chunks
+from riskengine.batch.job_folder import (
+    SUMMARY_FILE,
+    Identity,
+    begin,
+    only_writer,
+    write_text,
+)
+from riskengine.batch.repriced import Priced, Pricing, kernel_of
+from riskengine.errors import JobError, ReleaseError, StoppedError
+from riskengine.reporting.dislocation import BookChange, dislocation_report
 
 CHUNK_ROWS = 50_000
-_IDENTITY = {"policy_id": arrow.string(), "member_id": arrow.string(), "plan": arrow.string()}
-_EDGES = np.array([-0.5, -0.25, -0.1, -0.05, 0.0, 0.05, 0.1, 0.25, 0.5, 1.0])
-_LABELS = (
-    "fall of more than 50 %", "fall of 25 to 50 %", "fall of 10 to 25 %", "fall of 5 to 10 %",
-    "fall of 0 to 5 %", "rise of 0 to 5 %", "rise of 5 to 10 %", "rise of 10 to 25 %",
-    "rise of 25 to 50 %", "rise of 50 to 100 %", "rise of more than 100 %",
-)  # fmt: skip
-REPRICED = arrow.schema(
-    [
-        ("policy_id", arrow.string()),
-        ("member_id", arrow.string()),
-        ("plan", arrow.string()),
-        ("expiring_premium", arrow.float64()),
-        ("pure_premium", arrow.float64()),
-        ("actuarial_value", arrow.float64()),
-        ("technical_premium", arrow.float64()),
-        ("offered_premium", arrow.decimal128(14, 2)),
-        ("change", arrow.float64()),
-        ("release", arrow.string()),
-    ]
-)
+BORDEREAU_FILE, PAGE_FILE, RUN_FILE = "bordereau.csv", "dislocation.html", "run.json"
+_LOOK_EVERY, _SAMPLE_ROWS = 30.0, 2_000
+_LIBRARIES = ("lightgbm", "numpy", "pyarrow")
+Progress = Callable[[int, int], None]
 
 
-@dataclass
-class Dislocation:
-    """What repricing did to the book; premiums are totals in currency a year.
+class Engine(StrEnum):
+    """Where a book is repriced."""
 
-    `compared_policies` are those with an expiring premium above 0, to which `expiring_premium`,
-    `compared_offered_premium` and `policies_by_change` refer.
+    LOCAL = "local"
+    SPARK = "spark"
+
+
+@dataclass(frozen=True)
+class RepriceJob:
+    """What to price, by what, and where to put it.
+
+    `portfolio` is a Parquet file or a folder of them. A chunk has `chunk_rows` rows, whoever prices
+    it; `workers` are processes, of which 0 means one a core. `resume` goes on with what is there.
     """
 
-    release: str
-    as_of: str
-    policies_in: int = 0
-    policies_out: int = 0
-    quarantined: int = 0
-    offered_premium: float = 0.0
-    compared_policies: int = 0
-    expiring_premium: float = 0.0
-    compared_offered_premium: float = 0.0
-    policies_by_change: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_LABELS, 0))
+    portfolio: Path
+    out: Path
+    pricing: Pricing
+    engine: Engine = Engine.LOCAL
+    workers: int = 0
+    chunk_rows: int = CHUNK_ROWS
+    resume: bool = False
 
-    def add(self, chunk: arrow.Table, quarantined: int) -> None:
-        """Count one chunk."""
-        self.policies_in += chunk.num_rows + quarantined
-        self.policies_out += chunk.num_rows
-        self.quarantined += quarantined
-        offered = np.asarray(chunk["offered_premium"].cast(arrow.float64()))
-        change = chunk["change"].to_numpy()
-        compared = ~np.isnan(change)
-        self.offered_premium = round(self.offered_premium + float(offered.sum()), 2)
-        self.compared_policies += int(compared.sum())
-        expiring = float(chunk["expiring_premium"].to_numpy()[compared].sum())
-        self.expiring_premium = round(self.expiring_premium + expiring, 2)
-        self.compared_offered_premium = round(
-            self.compared_offered_premium + float(offered[compared].sum()), 2
-        )
-        for place in np.searchsorted(_EDGES, change[compared], side="right"):
-            self.policies_by_change[_LABELS[place]] += 1
+    @property
+    def processes(self) -> int:
+        """How many workers there are."""
+        return self.workers or len(os.sched_getaffinity(0))
 
 
-def reprice_file(
-    release: Release,
-    portfolio: Path,
-    out: Path,
-    as_of: date,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> Dislocation:
-    """Reprice every policy of a Parquet file and write the results to the folder `out`.
+@dataclass(frozen=True, eq=False)
+class Repriced:
+    """A book repriced: its totals, the run that ended it, and the files written."""
 
-    `portfolio` has `policy_id`, `member_id`, `plan`, the columns of the release's questions, and
-    optionally `expiring_premium`. Writes `repriced.parquet`, `quarantine.parquet` (only when rows
-    are bad) and `dislocation.json`. `progress` is told rows done and rows in all. Raises
-    `TableError`, before the first row is priced, when the file or a column does not fit.
+    totals: BookTotals
+    currency: str
+    job: RepriceJob
+    seconds: float
+    priced_now: int
+    """Rows priced by this run; the others were done before."""
+    files: tuple[Path, ...]
+
+    @property
+    def summary(self) -> dict[str, object]:
+        """The numbers of the book, amounts in currency a year."""
+        return summary_of(self.totals, self.job, self.currency)
+
+    @property
+    def rate(self) -> float:
+        """Rows a second of this run."""
+        return self.priced_now / max(self.seconds, 1e-9)
+
+
+@dataclass(frozen=True, eq=False)
+class Rehearsal:
+    """What a run would do: a sample priced, and how long all rows would take, in seconds."""
+
+    rows: int
+    chunks: int
+    sample: Priced
+    seconds: float
+
+
+def reprice(
+    job: RepriceJob,
+    progress: Progress = lambda _done, _total: None,
+    still_valid: Callable[[], None] = lambda: None,
+) -> Repriced:
+    """Reprice every policy of a portfolio and write the results to the folder `out`.
+
+    `progress` is told rows done and rows in all; `still_valid` is asked twice a minute, and raises
+    `ReleaseError` when a release may no longer price. Raises `TableError` before the first row for
+    a portfolio that does not fit, `InputError` for a folder that cannot be used, `LockedError` for
+    one in use, `StoppedError` with what is done kept, `JobError` for rows that do not reconcile.
     """
-    source = _open(portfolio)
-    _check_schema(release, source.schema_arrow, portfolio)
-    out.mkdir(parents=True, exist_ok=True)
-    summary = Dislocation(release.hash, as_of.isoformat())
-    partial, bad_partial = out / "repriced.parquet.partial", out / "quarantine.parquet.partial"
-    total = source.metadata.num_rows
-    wanted = [name for name in _columns(release) if name in source.schema_arrow.names]
-    bad_writer: pq.ParquetWriter | None = None
-    with pq.ParquetWriter(partial, REPRICED) as writer:
-        for chunk in _chunks(source, portfolio, wanted):
-            priced, bad = _reprice_chunk(release, chunk, as_of)
-            writer.write_table(priced)
-            if bad.num_rows:
-                bad_writer = bad_writer or pq.ParquetWriter(bad_partial, bad.schema)
-                bad_writer.write_table(bad)
-            summary.add(priced, bad.num_rows)
-            progress(summary.policies_in, total)
-    if summary.policies_in != total or summary.policies_out + summary.quarantined != total:
-        message = f"rows do not reconcile: {total} in the file, {asdict(summary)}"
-        raise RiskEngineError(message)
-    (out / "quarantine.parquet").unlink(missing_ok=True)
-    if bad_writer:
-        bad_writer.close()
-        bad_partial.replace(out / "quarantine.parquet")
-    partial.replace(out / "repriced.parquet")
-    text = json.dumps(asdict(summary), indent=1) + "\n"
-    (out / "dislocation.json").write_text(text, encoding="utf-8")
-    return summary
-
-
-def _open(portfolio: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(portfolio)
-    except (OSError, arrow.ArrowInvalid) as error:
-        message = f"cannot read the portfolio {portfolio} as Parquet: {error}"
-        raise TableError(message) from error
-
-
-def _columns(release: Release) -> list[str]:
-    return [*_IDENTITY, "expiring_premium", *(q.name for q in release.questions)]
-
-
-def _chunks(source: pq.ParquetFile, portfolio: Path, columns: list[str]) -> Iterator[arrow.Table]:
-    try:
-        for batch in source.iter_batches(CHUNK_ROWS, columns=columns):
-            chunk = arrow.Table.from_batches([batch])
-            # Text is read as plain text: views have no kernel to filter them.
-            fields = [
-                arrow.field(f.name, arrow.string())
-                if is_text(f.type) and not arrow.types.is_null(f.type)
-                else f
-                for f in chunk.schema
-            ]
-            yield chunk.cast(arrow.schema(fields))
-    except (OSError, arrow.ArrowInvalid) as error:
-        message = f"{portfolio} is damaged: {error}"
-        raise TableError(message) from error
-
-
-def _check_schema(release: Release, schema: arrow.Schema, portfolio: Path) -> None:
-    """Raise `TableError` naming every column that is missing, doubled or of the wrong type."""
-    names = schema.names
-    wrong = [f"{name} is there twice" for name in sorted({n for n in names if names.count(n) > 1})]
-    if not wrong:
-        for name in _IDENTITY:
-            if name not in names:
-                wrong.append(f"{name} is missing")
-            elif not is_text(schema.field(name).type):
-                wrong.append(f"{name} is {schema.field(name).type}, not text")
-        if "expiring_premium" in names and not is_number(schema.field("expiring_premium").type):
-            wrong.append(f"expiring_premium is {schema.field('expiring_premium').type}, no amount")
+    started, clock = datetime.now(UTC), time.perf_counter()
+    kernel = kernel_of(job.pricing)
+    book = open_book(job.portfolio, kernel.releases)
+    chunks = list(enumerate(book.chunks(job.chunk_rows)))
+    with only_writer(job.out):
+        done = begin(job.out, _identity(job, book, len(chunks)), resume=job.resume)
+        before = sum(one.policies_in for one in done.values())
+        record = _Record(job, started, clock, before)
         try:
-            table_to_columns(release.questions, schema.empty_table())
-        except TableError as error:
-            wrong.append(str(error))
-    if wrong:
-        message = f"{portfolio} cannot be repriced: {'; '.join(wrong)}"
-        raise TableError(message)
+            _price(
+                job,
+                book,
+                [one for one in chunks if one[0] not in done],
+                (done, progress, still_valid),
+            )
+            totals = _reconciled(done, book)
+        except BaseException as error:
+            record.write(sum(one.policies_in for one in done.values()), f"stopped: {error}")
+            raise
+        currency = str(kernel.releases[0].catalogue.currency)
+        files = _write_results(job, totals, currency)
+        seconds = record.write(totals.policies_in, "done")
+        now = totals.policies_in - before
+        return Repriced(totals, currency, job, seconds, now, (*files, job.out / RUN_FILE))
 
 
-def _reprice_chunk(
-    release: Release, chunk: arrow.Table, as_of: date
-) -> tuple[arrow.Table, arrow.Table]:
-    """The chunk's good rows priced, and its bad rows as text with a column `reason`."""
-    columns = table_to_columns(release.questions, chunk)
-    reasons = _reasons(release, chunk, columns, as_of)
-    good = np.ones(chunk.num_rows, dtype=bool)
-    good[list(reasons)] = False
-    bad = chunk.filter(arrow.array(~good))
-    bad = bad.cast(arrow.schema([(name, arrow.string()) for name in bad.schema.names]))
-    bad = bad.append_column("reason", arrow.array(reasons.values(), arrow.string()))
-    kept = chunk.filter(arrow.array(good))
-    columns = {name: values[good] for name, values in columns.items()}
-    return _priced_table(release, kept, columns, as_of), bad
+def rehearse(job: RepriceJob) -> Rehearsal:
+    """Check the portfolio, price a sample of it and estimate the time; nothing is written.
+
+    Raises as `reprice` does before its first row.
+    """
+    kernel = kernel_of(job.pricing)
+    book = open_book(job.portfolio, kernel.releases)
+    chunks = book.chunks(job.chunk_rows)
+    found = Priced(kernel.schema.empty_table(), {})
+    seconds = 0.0
+    for _, chunk in book.read(list(enumerate(book.chunks(_SAMPLE_ROWS)))[:1]):
+        kernel.price(chunk.policies)  # the first time reads what is needed once
+        clock = time.perf_counter()
+        found = kernel.price(chunk.policies)
+        each = (time.perf_counter() - clock) / max(chunk.policies.num_rows, 1)
+        seconds = each * book.rows / max(min(job.processes, len(chunks)), 1)
+    return Rehearsal(book.rows, len(chunks), found, seconds)
 
 
-def _priced_table(
-    release: Release, chunk: arrow.Table, columns: Columns, as_of: date
-) -> arrow.Table:
-    priced = reprice(release, columns, _texts(chunk, "plan"), as_of)
-    expiring = _amounts(chunk, "expiring_premium")
-    offered = priced.offered_cents / 100
-    change = np.full(len(offered), np.nan)
-    np.divide(offered, expiring, out=change, where=expiring > 0)
-    cents = arrow.array(priced.offered_cents, arrow.int64()).cast(arrow.decimal128(19, 0))
-    money = pc.multiply(cents, arrow.scalar(CENT, arrow.decimal128(3, 2)))
-    values = [
-        *(chunk[name].cast(arrow.string()) for name in _IDENTITY),
-        arrow.array(expiring, from_pandas=True),
-        arrow.array(priced.pure_premium),
-        arrow.array(priced.actuarial_value),
-        arrow.array(priced.technical_premium),
-        money.cast(arrow.decimal128(14, 2)),
-        arrow.array(change - 1, from_pandas=True),
-        arrow.array(np.full(len(offered), release.hash, dtype=object), arrow.string()),
-    ]
-    return arrow.Table.from_arrays(values, schema=REPRICED)
+def _price(
+    job: RepriceJob,
+    book: Book,
+    pending: list[Numbered],
+    what: tuple[dict[int, BookTotals], Progress, Callable[[], None]],
+) -> None:
+    """Price what is pending and add its totals to `done`."""
+    done, progress, still_valid = what
+    ready = sum(one.policies_in for one in done.values())
+    looked = time.monotonic()
+    progress(ready, book.rows)
+    try:
+        still_valid()
+        for number, totals in _engine(job, book, pending):
+            done[number] = totals
+            ready += totals.policies_in
+            progress(ready, book.rows)
+            if time.monotonic() - looked > _LOOK_EVERY:
+                still_valid()
+                looked = time.monotonic()
+    except ReleaseError as error:
+        raise StoppedError(str(error)) from error
 
 
-def _reasons(release: Release, chunk: arrow.Table, columns: Columns, as_of: date) -> dict[int, str]:
-    """Why rows cannot be priced, by position in rising order; the others can."""
-    found: defaultdict[int, list[str]] = defaultdict(list)
-    plans = _texts(chunk, "plan")
-    for problem in unpriceable(release, columns, plans, as_of, renewal=True):
-        found[problem.row].append(f"{problem.field}={problem.value}: {problem.message}")
-    for name in ("policy_id", "member_id"):
-        for row in np.flatnonzero(np.asarray(pc.is_null(chunk[name]))).tolist():
-            found[row].append(f"{name} is missing")
-    expiring = _amounts(chunk, "expiring_premium")
-    for row in np.flatnonzero(np.isinf(expiring) | (expiring < 0)).tolist():
-        found[row].append(f"expiring_premium={expiring[row]}: give 0 or more, or leave it empty")
-    return {row: "; ".join(found[row]) for row in sorted(found)}
+def _engine(
+    job: RepriceJob, book: Book, pending: list[Numbered]
+) -> Iterator[tuple[int, BookTotals]]:
+    if job.engine is Engine.SPARK:
+        from riskengine.batch.spark import price_on_spark
+
+        yield from price_on_spark(job.pricing, book, job.out, pending)
+    else:
+        yield from price_chunks(job.pricing, book, job.out, pending, job.processes)
 
 
-def _texts(chunk: arrow.Table, name: str) -> np.ndarray:
-    values: np.ndarray = chunk[name].cast(arrow.string()).to_numpy().astype(object)
-    return values
+def _identity(job: RepriceJob, book: Book, chunks: int) -> Identity:
+    pricing = job.pricing
+    return {
+        "format": 1,
+        "releases": list(pricing.hashes),
+        "as_of": pricing.as_of.isoformat(),
+        "cap": pricing.bounds.cap,
+        "collar": pricing.bounds.collar,
+        "portfolio": book.digest(),
+        "rows": book.rows,
+        "chunk_rows": job.chunk_rows,
+        "chunks": chunks,
+    }
 
 
-def _amounts(chunk: arrow.Table, name: str) -> np.ndarray:
-    if name not in chunk.schema.names:
-        return np.full(chunk.num_rows, np.nan)
-    values: np.ndarray = chunk[name].cast(arrow.float64()).to_numpy().astype(np.float64)
-    return values
+def _reconciled(done: dict[int, BookTotals], book: Book) -> BookTotals:
+    totals = sum((done[number] for number in sorted(done)), BookTotals())
+    out = totals.all.policies
+    if totals.policies_in != book.rows or out + totals.quarantined != book.rows:
+        message = (
+            f"rows do not reconcile: {book.rows} in the portfolio, {totals.policies_in} read,"
+            f" {out} priced and {totals.quarantined} in quarantine; was the portfolio changed?"
+        )
+        raise JobError(message)
+    return totals
+
+
+def _write_results(job: RepriceJob, totals: BookTotals, currency: str) -> list[Path]:
+    summary = summary_of(totals, job, currency)
+    change = BookChange(totals.changes, totals.reasons, totals.moved)
+    lines = [",".join(("month", "plan", *Sums.__dataclass_fields__))]
+    for month, plans in totals.bordereau.items():
+        for plan, sums in plans.items():
+            lines.append(",".join([month, plan, *(str(v) for v in _in_currency(sums).values())]))
+    texts = {
+        BORDEREAU_FILE: "\n".join(lines) + "\n",
+        PAGE_FILE: dislocation_report(summary, change) + "\n",
+        # The last one: it says that the job is done.
+        SUMMARY_FILE: json.dumps(summary, indent=1, ensure_ascii=False) + "\n",
+    }
+    for name, text in texts.items():
+        write_text(job.out / name, text)
+    return [job.out / name for name in texts]
+
+
+def summary_of(totals: BookTotals, job: RepriceJob, currency: str) -> dict[str, object]:
+    """What `summary.json` holds: counts, and amounts in currency a year."""
+    pricing, all_ = job.pricing, totals.all
+    found: dict[str, object] = {
+        "release": pricing.hashes[0],
+        "as_of": pricing.as_of.isoformat(),
+        "currency": currency,
+        "cap": pricing.bounds.cap,
+        "collar": pricing.bounds.collar,
+        "policies_in": totals.policies_in,
+        "policies_out": all_.policies,
+        "quarantined": totals.quarantined,
+        "quarantined_for": totals.quarantine,
+        "held_by_bounds": totals.bound,
+        "underwriting": totals.underwriting,
+        "book": _in_currency(all_),
+        "by_plan": {plan: _in_currency(sums) for plan, sums in totals.by_plan().items()},
+        "by_month": {
+            month: _in_currency(sum(plans.values(), Sums()))
+            for month, plans in totals.bordereau.items()
+        },
+    }
+    beside = {one: totals.beside.get(one[:8], 0) / 100 for one in pricing.hashes[1:]}
+    return found | {"offered_by_other_releases": beside}
+
+
+def _in_currency(sums: Sums) -> dict[str, int | float]:
+    counts = ("policies", "compared", "rising", "falling")
+    return {n: v if n in counts else v / 100 for n, v in asdict(sums).items()}
+
+
+@dataclass(frozen=True)
+class _Record:
+    """The record of one run: when it began, and how many rows were done before."""
+
+    job: RepriceJob
+    started: datetime
+    clock: float
+    before: int
+
+    def write(self, rows: int, status: str) -> float:
+        """Write it; the seconds since the run began."""
+        seconds = time.perf_counter() - self.clock
+        pricing = self.job.pricing
+        told = {
+            "status": status,
+            "started": self.started.isoformat(timespec="seconds"),
+            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(seconds, 3),
+            "rows": rows,
+            "rows_of_this_run": rows - self.before,
+            "rows_a_second": round((rows - self.before) / max(seconds, 1e-9), 1),
+            "release": pricing.hashes[0],
+            "releases": list(pricing.hashes),
+            "versions": {"riskengine": __version__} | {name: version(name) for name in _LIBRARIES},
+            "arguments": {
+                "portfolio": str(self.job.portfolio),
+                "out": str(self.job.out),
+                "releases": [str(folder) for folder in pricing.folders],
+                "as_of": pricing.as_of.isoformat(),
+                "engine": self.job.engine.value,
+                "workers": self.job.processes,
+                "chunk_rows": self.job.chunk_rows,
+                "resume": self.job.resume,
+                "cap": pricing.bounds.cap,
+                "collar": pricing.bounds.collar,
+            },
+        }
+        write_text(self.job.out / RUN_FILE, json.dumps(told, indent=1) + "\n")
+        return seconds

@@ -1,5 +1,6 @@
 """What all commands share: the application, its console, common options, how mistakes end."""
 
+import shlex
 import sys
 from datetime import date, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from riskengine.errors import RiskEngineError
+from riskengine.errors import JobError, LockedError, RiskEngineError, StoppedError
 
 app = typer.Typer(
     name="riskengine",
@@ -37,7 +38,11 @@ Alias = Annotated[
 
 
 def run() -> None:
-    """Run the command line; expected errors end in one line on stderr and exit code 2."""
+    """Run the command line; expected errors end in one line on stderr and exit code 2.
+
+    A batch job that stopped on the way ends in 3 and the command to go on with, one whose folder
+    is in use in 4, and one whose rows do not reconcile in 5.
+    """
     try:
         app()
     except ValidationError as error:
@@ -45,13 +50,20 @@ def run() -> None:
             f"RISKENGINE_{str(f['loc'][0]).upper()}: {f['msg']}" for f in error.errors()
         )
         stop(f"settings that cannot be used: {faults}")
+    except StoppedError as error:
+        again = dict.fromkeys([*sys.argv, "--resume"])
+        stop(f"{error}. What is done is kept; go on with: {shlex.join(again)}", 3)
+    except LockedError as error:
+        stop(str(error), 4)
+    except JobError as error:
+        stop(str(error), 5)
     except (RiskEngineError, OSError) as error:
         stop(str(error))
 
 
-def stop(message: str) -> None:
+def stop(message: str, code: int = 2) -> None:
     Console(stderr=True).print(f"error: {message}", soft_wrap=True, markup=False, highlight=False)
-    sys.exit(2)
+    sys.exit(code)
 
 
 def day(as_of: datetime | None) -> date:

@@ -1,4 +1,4 @@
-"""Commands that price: demo, serve, quote, reprice."""
+"""Commands that price: demo, serve, quote."""
 
 import json
 import sys
@@ -47,9 +47,10 @@ def demo(out: Out = Path("demo-output")) -> None:
         )
     console.print(table)
     moved = result.dislocation
+    book = moved.totals.all
     console.print(
-        f"Book: {moved.policies_out:,} policies repriced, {moved.quarantined} quarantined; premiums"
-        f" {moved.expiring_premium:,.2f} -> {moved.compared_offered_premium:,.2f}"
+        f"Book: {book.policies:,} policies repriced, {moved.totals.quarantined} quarantined;"
+        f" premiums {book.expiring / 100:,.2f} -> {book.compared_offered / 100:,.2f}"
     )
     alias = Settings().alias
     console.print(f"Release {result.release.hash[:12]}, version {result.version}, alias {alias}")
@@ -171,37 +172,3 @@ def _members(answers: str) -> list[dict[str, Any]]:
         message = '--answers must be a JSON object, such as {"age": 43, "sex": "female"}, or a list'
         raise InputError(message)
     return members
-
-
-@app.command()
-def reprice(
-    portfolio: Annotated[Path, typer.Option(help="Parquet file, one row a policy.")],
-    out: Out,
-    release: Alias = None,
-    as_of: AsOf = None,
-) -> None:
-    """Reprice a book: Parquet in, Parquet out, with a dislocation summary.
-
-    Columns: policy_id, member_id, plan, the release's questions, and expiring_premium if known.
-    Rows that cannot be priced go to quarantine.parquet with the reason.
-    """
-    from riskengine.batch.reprice import reprice_file
-    from riskengine.registry import load_registered
-
-    loaded = load_registered(Settings(), release)
-    with progress_bars() as progress:
-        bar = progress.add_task(f"repricing {portfolio.name}", total=None)
-        summary = reprice_file(
-            loaded,
-            portfolio,
-            out,
-            day(as_of),
-            lambda done, total: progress.update(bar, completed=done, total=total),
-        )
-    console.print(
-        f"{summary.policies_in:,} policies: {summary.policies_out:,} repriced,"
-        f" {summary.quarantined:,} quarantined; offered {summary.offered_premium:,.2f} a year"
-    )
-    for name in ("repriced.parquet", "dislocation.json", "quarantine.parquet"):
-        if (out / name).is_file():
-            console.print(f"  {out / name}")

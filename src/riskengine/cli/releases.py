@@ -86,6 +86,17 @@ def show(named: Named) -> None:
     print(json.dumps(told, ensure_ascii=False, indent=1))  # noqa: T201
 
 
+@release.command()
+def revoke(
+    named: Named, reason: Annotated[str, typer.Option(help="Why; it is kept with the release.")]
+) -> None:
+    """Let a registered release price no more; jobs that are running with it stop."""
+    from riskengine.registry import revoke_release
+
+    digest = revoke_release(Settings(), named, reason)
+    console.print(f"Release {digest[:12]} is revoked: {reason}", markup=False)
+
+
 @app.command()
 def impact(
     portfolio: Annotated[Path, typer.Option(help="Parquet file, one row a policy.")],

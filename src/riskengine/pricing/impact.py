@@ -11,11 +11,14 @@ import numpy as np
 import pandas as pd
 
 from riskengine.errors import InputError
-from riskengine.vocabulary import AnyArray, Columns, FloatArray
+from riskengine.vocabulary import AnyArray, Columns, FloatArray, IntArray
 
 _MOVED = 1e-9
 _TELLING = 1e-4
 """Smallest part of a change, on the scale of logarithms, that is given as a reason."""
+BOUNDS = ("cap", "collar", "minimum_premium")
+"""Steps that set a premium where they bind."""
+_BINDS, _ROUNDING = 1000.0, "offered_premium"
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,14 +107,55 @@ def main_reasons(prices: TwoPrices, count: int = 3) -> AnyArray:
     A step that moves the premium by less than one part in ten thousand is no reason.
     """
     parts = contributions(prices)
-    names = np.array([*parts, None], dtype=object)
-    table = np.column_stack(list(parts.values()))
-    moved = np.log(prices.new / prices.old)
-    toward = table * np.sign(moved)[:, None]
-    order = np.argsort(-toward, axis=1, kind="stable")[:, :count]
-    strength = np.take_along_axis(toward, order, axis=1)
-    kept = (strength > _TELLING) & (np.abs(moved) > _MOVED)[:, None]
-    return np.asarray(names[np.where(kept, order, len(parts))])
+    codes = reason_codes(toward(parts, np.log(prices.new / prices.old)), count)
+    return np.asarray(np.array([*parts, None], dtype=object)[codes.T])
+
+
+def toward(parts: Mapping[str, FloatArray], moved: FloatArray) -> FloatArray:
+    """How far each part goes the way of the change `moved` (n,), all on the scale of logarithms.
+
+    (parts, n); 0 where nothing has moved.
+    """
+    way = np.where(np.abs(moved) > _MOVED, np.sign(moved), 0.0)
+    found: FloatArray = np.stack(list(parts.values())) * way
+    return found
+
+
+def standing_parts(steps: Mapping[str, FloatArray], moved: FloatArray) -> dict[str, FloatArray]:
+    """What speaks for a change `moved` (n,) from a premium whose steps are not known, (n,) each.
+
+    First the bounds that bind, for they set the premium: cap, collar, minimum premium. Then the
+    logarithm of each factor, which is its distance from the base level. The amount that the chain
+    begins with, and the rounding, are no reasons.
+    """
+    first, *others = steps
+    way = np.sign(moved)
+    found = {first: np.zeros(len(moved))}
+    for name in others:
+        effect = np.log(steps[name])
+        if name == _ROUNDING:
+            effect = np.zeros(len(moved))
+        elif name in BOUNDS:
+            effect = np.where(np.abs(effect) > _TELLING, way * (_BINDS + np.abs(effect)), 0.0)
+        found[name] = effect
+    return found
+
+
+def reason_codes(strength: FloatArray, count: int = 3) -> IntArray:
+    """The strongest parts of each change: rows of `strength` (parts, n), (count, n), -1: no more.
+
+    Of two equally strong the first comes first.
+
+    >>> reason_codes(np.array([[0.1, 0.0], [0.3, 0.0]]), 2).tolist()
+    [[1, -1], [0, -1]]
+    """
+    left, rows = strength.copy(), np.arange(strength.shape[1])
+    codes = np.full((count, strength.shape[1]), -1, dtype=np.int64)
+    for place in range(min(count, len(strength))):
+        best = left.argmax(axis=0)
+        codes[place] = np.where(left[best, rows] > _TELLING, best, -1)
+        left[best, rows] = -np.inf
+    return codes
 
 
 def totals_at(

@@ -95,8 +95,8 @@ def run(planned: Sequence[Planned], running: FloatArray) -> tuple[Step, ...]:
 def effects_of(steps: Sequence[Step]) -> dict[str, FloatArray]:
     """What each step multiplies a premium by, (n,) each; the first is the amount it starts at.
 
-    Their product is the last step's running value, so a change of premium is their changes. Raises
-    `InputError` for a premium of 0 before a step, for no factor leads from it.
+    Their product is the last step's running value to 1e-12, so a change of premium is their
+    changes. Raises `InputError` for a premium of 0 before a step: no factor leads from it.
 
     >>> planned = [("base_rate", Operation.START, 80.0), ("fixed_expense", Operation.ADD, 20.0)]
     >>> {name: float(f[0]) for name, f in effects_of(run(planned, np.zeros(1))).items()}
@@ -107,7 +107,9 @@ def effects_of(steps: Sequence[Step]) -> dict[str, FloatArray]:
         if not (before.running > 0).all():
             message = f"the premium before step {step.name} is 0: no factor explains what follows"
             raise InputError(message)
-        found[step.name] = step.running / before.running
+        # A factor is its own effect: the quotient would only add noise to its last digits.
+        multiplies = step.operation is Operation.MULTIPLY
+        found[step.name] = step.value if multiplies else step.running / before.running
     return found
 
 

@@ -10,25 +10,19 @@ import pyarrow as arrow
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
+from riskengine.any_release import read_release
 from riskengine.engine import reprice, unpriceable
 from riskengine.errors import AnswerError
 from riskengine.market_engine import quote_book
-from riskengine.market_release import MarketRelease, load_market_release
+from riskengine.market_release import MarketRelease
 from riskengine.profiles.questions import Question, table_to_columns
-from riskengine.release import Release, load_release
-from riskengine.release_files import MARKET, check_release_files
 
 
 class ReleaseModel(PythonModel):  # type: ignore[misc]
     """A data frame of answers and `plan` in, its premiums a year out, row by row."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        folder = Path(context.artifacts["release"])
-        self.release: Release | MarketRelease
-        if check_release_files(folder)[1] == MARKET:
-            self.release = load_market_release(folder)
-        else:
-            self.release = load_release(folder)
+        self.release = read_release(Path(context.artifacts["release"]))
 
     def predict(
         self,

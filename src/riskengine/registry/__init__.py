@@ -9,6 +9,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
+from riskengine.any_release import AnyRelease, read_release, write_release
 from riskengine.registry.connection import connect
 from riskengine.registry.models import (
     Registered,
@@ -20,32 +21,36 @@ from riskengine.registry.models import (
     under_alias,
 )
 from riskengine.registry.releases import (
-    AnyRelease,
+    check_not_revoked,
     find_release,
     load_registered,
-    read_release,
     register_release,
+    release_folder,
     release_rows,
-    write_release,
+    revoke_release,
 )
-from riskengine.registry.runs import TrainingRun, log_training
+from riskengine.registry.runs import TrainingRun, log_job, log_training
 
 __all__ = [
     "AnyRelease",
     "Registered",
     "TrainingRun",
+    "check_not_revoked",
     "connect",
     "decisions",
     "fetch_model",
     "find_release",
     "keep_decision",
     "load_registered",
+    "log_job",
     "log_training",
     "move_alias",
     "read_release",
     "register_release",
     "registered",
+    "release_folder",
     "release_rows",
+    "revoke_release",
     "under_alias",
     "write_release",
 ]

@@ -5,10 +5,10 @@ has a registered name of its own, so each has its own champion.
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import mlflow
 import pandas as pd
@@ -18,15 +18,17 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from sqlalchemy.exc import SQLAlchemyError
 
 from riskengine import __version__
+from riskengine.any_release import AnyRelease, read_release, write_release
 from riskengine.errors import ReleaseError
-from riskengine.market_release import MarketRelease, load_market_release, save_market_release
+from riskengine.market_release import MarketRelease
 from riskengine.registry.connection import connect, register, script, version_of
-from riskengine.release import Release, load_release, save_release
-from riskengine.release_files import MARKET, check_release_files
+from riskengine.release import Release
+from riskengine.release_files import check_release_files
 from riskengine.settings import Settings
 
-AnyRelease: TypeAlias = Release | MarketRelease
 STUDY_MARKET = "study"
+REVOKED = "revoked"
+"""The tag of a version that may price no more; its value is the reason."""
 _SHORTEST_HASH = 8
 
 
@@ -77,20 +79,6 @@ def _signature(release: AnyRelease, params: dict[str, str]) -> ModelSignature:
     )
 
 
-def write_release(release: AnyRelease, folder: Path) -> None:
-    """Write a release of either kind to an empty or new folder."""
-    if isinstance(release, MarketRelease):
-        save_market_release(release, folder)
-    else:
-        save_release(release, folder)
-
-
-def read_release(folder: Path) -> AnyRelease:
-    """The release in `folder`, of either kind; raises `ReleaseError` as their readers do."""
-    _, kind = check_release_files(folder)
-    return load_market_release(folder) if kind == MARKET else load_release(folder)
-
-
 def load_registered(settings: Settings, alias: str | None = None) -> Release:
     """The study's release under an alias (the settings' own where None is given).
 
@@ -107,10 +95,15 @@ def find_release(settings: Settings, named: str) -> AnyRelease:
     """The release that `named` means: a folder, an alias, `market@alias`, or the start of a hash.
 
     An alias without a market is the study's; a hash needs eight digits or more. Raises
-    `ReleaseError` saying what to run when there is none.
+    `ReleaseError` saying what to run when there is none, and for one that was revoked.
     """
+    return read_release(release_folder(settings, named))
+
+
+def release_folder(settings: Settings, named: str) -> Path:
+    """The folder of the release that `named` means, as `find_release` finds it."""
     if Path(named).is_dir():
-        return read_release(Path(named))
+        return Path(named)
     market, _, alias = named.rpartition("@")
     name = registered_name(settings, market or STUDY_MARKET)
 
@@ -120,6 +113,50 @@ def find_release(settings: Settings, named: str) -> AnyRelease:
     if not market and _is_hash(named):
         return _download(settings, named, lambda client: _of_hash(client, settings, named))
     return _download(settings, named, by_alias)
+
+
+def revoke_release(settings: Settings, named: str, reason: str) -> str:
+    """Let a registered release price no more; its hash. Raises `ReleaseError` for a stranger."""
+    digest, _ = check_release_files(release_folder(settings, named))
+    client = connect(settings)
+    versions = _versions_of(client, settings, digest)
+    if not versions:
+        message = f"release {digest[:12]} is not registered: only a registered one can be revoked"
+        raise ReleaseError(message)
+    for version in versions:
+        client.set_model_version_tag(version.name, version.version, REVOKED, reason)
+    return digest
+
+
+def check_not_revoked(settings: Settings, digests: Sequence[str]) -> None:
+    """Raise `ReleaseError` with the reason where one of the releases was revoked.
+
+    A release that is not registered cannot be; nor is it known where the registry is away.
+    """
+    try:
+        client = connect(settings)
+        for digest in digests:
+            for version in _versions_of(client, settings, digest):
+                _refuse_revoked(version)
+    except (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError):
+        return
+
+
+def _versions_of(
+    client: mlflow.MlflowClient, settings: Settings, digest: str
+) -> list[ModelVersion]:
+    stem = settings.registered_name
+    found = client.search_model_versions(f"name LIKE '{stem}%' and tags.digest='{digest}'")
+    return list(found)
+
+
+def _refuse_revoked(version: ModelVersion) -> None:
+    if REVOKED in version.tags:
+        message = (
+            f"release {version.tags['digest'][:12]} was revoked: {version.tags[REVOKED]}; price"
+            " with another one"
+        )
+        raise ReleaseError(message)
 
 
 def _is_hash(named: str) -> bool:
@@ -142,10 +179,11 @@ def _of_hash(client: mlflow.MlflowClient, settings: Settings, digest: str) -> Mo
 
 def _download(
     settings: Settings, named: str, find: Callable[[mlflow.MlflowClient], ModelVersion]
-) -> AnyRelease:
+) -> Path:
     try:
         client = connect(settings)
         known = find(client)
+        _refuse_revoked(known)
         source = client.get_model_version_download_uri(known.name, known.version)
         folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=source))
     except (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError) as error:
@@ -155,7 +193,7 @@ def _download(
             " release build` for a market's, to build and register one"
         )
         raise ReleaseError(message) from error
-    return read_release(folder / "artifacts" / "release")
+    return folder / "artifacts" / "release"
 
 
 def release_rows(settings: Settings) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import hashlib
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.models import infer_signature
+from sqlalchemy.exc import SQLAlchemyError
 
 from riskengine import __version__
 from riskengine.registry.connection import connect, register, script
@@ -71,6 +72,26 @@ def log_training(settings: Settings, run: TrainingRun) -> int:
         )
     digest = hashlib.sha256(b"".join(files[key] for key in sorted(files))).hexdigest()
     return register(client, name, digest, (info, begun.info.run_id))
+
+
+def log_job(
+    settings: Settings, name: str, told: Mapping[str, object], files: Sequence[Path]
+) -> str:
+    """Log a batch job as a run: numbers of `told` as metrics, the rest as parameters, `files` kept.
+
+    Nothing of a job hangs on it: where the store fails, what it said is given back, else "".
+    """
+    numbers = {key: float(v) for key, v in told.items() if isinstance(v, int | float)}
+    try:
+        connect(settings)
+        with mlflow.start_run(run_name=name):
+            mlflow.log_metrics(numbers)
+            mlflow.log_params({key: v for key, v in told.items() if key not in numbers})
+            for path in files:
+                mlflow.log_artifact(str(path))
+    except (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError) as error:
+        return str(error).splitlines()[0]
+    return ""
 
 
 def _params(run: TrainingRun) -> dict[str, object]:

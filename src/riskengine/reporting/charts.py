@@ -148,12 +148,17 @@ def lorenz_chart(
 _EXPIRING = Text(zh="到期保费", en="expiring premium")
 
 
-def dislocation_chart(change: FloatArray, against: Text = _EXPIRING) -> Chart:
-    """Histogram of premium changes (n,), as shares of the premium they are `against`."""
+def dislocation_chart(
+    change: FloatArray, against: Text = _EXPIRING, policies: FloatArray | None = None
+) -> Chart:
+    """Histogram of premium changes (n,), as shares of the premium they are `against`.
+
+    `policies` (n,) says how many have each change; one each where it is left out.
+    """
     edges = np.concatenate([np.arange(-0.8, 1.01, 0.1), [np.inf]])
 
     def draw(axes: Any, say: Say) -> None:
-        counts, _ = np.histogram(np.clip(change, -0.8, None), edges)
+        counts, _ = np.histogram(np.clip(change, -0.8, None), edges, weights=policies)
         colors = [EXPECTED if left < -1e-9 else ACTUAL for left in edges[:-1]]
         axes.bar(np.arange(len(counts)), counts, 1.0, align="edge", color=colors, edgecolor="white")
         ticks = np.arange(0, len(counts) + 1, 3)

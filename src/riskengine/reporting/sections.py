@@ -9,7 +9,6 @@ from riskengine.engine import Quote, Recommendation
 from riskengine.pricing.premium import as_decimal
 from riskengine.release import Release
 from riskengine.reporting.charts import (
-    dislocation_chart,
     lift_chart,
     lorenz_chart,
     plans_chart,
@@ -228,15 +227,6 @@ def recommendation_section(result: Recommendation) -> Section:
     title = Text(zh="推荐与理由", en="The recommendation, with reasons")
     chart = plans_chart([item for item, _ in result.items])
     return Section(title, words, Table(headings, rows), chart)
-
-
-def dislocation_section(change: FloatArray, words: Text) -> Section:
-    """Premium changes of the repriced book, (n,)."""
-    moved = change[np.isfinite(change)]
-    chart = dislocation_chart(moved)
-    return Section(
-        Text(zh="重新定价后的保费变动", en="Dislocation of the book"), words, chart=chart
-    )
 
 
 def _label(release: Release, name: str, answers: Mapping[str, Answer]) -> Text:

@@ -240,8 +240,10 @@ def _filled(values: AnyArray) -> AnyArray:
 
 def positions(known: Sequence[str], values: AnyArray) -> IntArray:
     """The place of each value among `known` sorted texts, -1 where it is not there."""
-    index = pd.Index(np.array(known, dtype=object))
-    found: IntArray = index.get_indexer(pd.Index(np.asarray(values, object))).astype(np.int64)
+    # As objects: pandas would else turn both into texts of its own, which takes longer.
+    index = pd.Index(np.array(known, dtype=object), dtype=object)
+    asked = pd.Index(np.asarray(values, object), dtype=object)
+    found: IntArray = index.get_indexer(asked).astype(np.int64)
     return found
 
 

@@ -37,7 +37,7 @@ def connect(engine: Engine, memory_limit: str = "") -> Iterator[Any]:
     is none or too small.
     """
     if engine is Engine.SPARK:
-        yield _spark()
+        yield ibis.pyspark.connect(spark_session())
         return
     with TemporaryDirectory(prefix="riskengine-") as spill:
         limit = {"memory_limit": memory_limit} if memory_limit else {}
@@ -63,7 +63,11 @@ def connect(engine: Engine, memory_limit: str = "") -> Iterator[Any]:
             connection.disconnect()
 
 
-def _spark() -> Any:
+def spark_session() -> Any:
+    """The Spark session there is, or a new one, local if nothing else is configured.
+
+    Raises `InputError` when Spark or Java is not there.
+    """
     try:
         from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession
@@ -72,11 +76,10 @@ def _spark() -> Any:
         raise InputError(message) from error
     builder = SparkSession.builder.appName("riskengine").config("spark.sql.session.timeZone", "UTC")
     try:
-        session = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
+        return builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
     except PySparkException as error:
         message = "Spark needs Java 17: on Debian `apt-get install openjdk-17-jre-headless`"
         raise InputError(message) from error
-    return ibis.pyspark.connect(session)
 
 
 def open_folder(connection: Any, folder: Path) -> dict[str, Any]:
