@@ -30,7 +30,7 @@ from riskengine.service.requests import (
     MemberRequest,
     QuoteRequest,
 )
-from riskengine.service.routes import add_quotes, add_reading, add_telling
+from riskengine.service.routes import add_members, add_quotes, add_reading, add_telling
 from riskengine.service.shadow import Shadow
 from riskengine.settings import Settings
 from riskengine.store import Database, Sealer
@@ -89,6 +89,7 @@ def create_app(outside: Outside, settings: Settings) -> FastAPI:
     add_quotes(app, desk)
     add_telling(app, desk, FeedbackDesk(keeper, outside.now))
     add_reading(app, desk)
+    add_members(app, desk)
     _document(app)
     return app
 

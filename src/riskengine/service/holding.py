@@ -12,7 +12,7 @@ from typing import Protocol
 
 from riskengine.errors import ReleaseError, RiskEngineError, UnknownNameError
 from riskengine.market_release import MarketRelease
-from riskengine.registry import AnyRelease
+from riskengine.service.quoting import AnyRelease
 
 logger = logging.getLogger(__name__)
 

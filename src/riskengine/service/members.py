@@ -5,8 +5,7 @@ from datetime import date
 from riskengine.errors import InputError, StoreError, UnknownNameError
 from riskengine.profiles.feature import FAMILY_TITLES, Family, Purpose
 from riskengine.profiles.features import feature_named
-from riskengine.registry import AnyRelease
-from riskengine.service.quoting import Known
+from riskengine.service.quoting import AnyRelease, Known
 from riskengine.service.requests import MemberAnswers, Message
 from riskengine.store import ProfileStore, StoredProfile
 from riskengine.vocabulary import Answer, Text

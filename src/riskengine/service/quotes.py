@@ -14,7 +14,6 @@ from uuid import uuid4
 import orjson
 
 from riskengine.errors import ConflictError, InputError, ReleaseError, RiskEngineError, StoreError
-from riskengine.registry import AnyRelease
 from riskengine.service.body import dumped
 from riskengine.service.contracts import PricesBody
 from riskengine.service.holding import Held, Holder
@@ -23,7 +22,7 @@ from riskengine.service.market_contracts import MarketPricesBody
 from riskengine.service.members import known_of
 from riskengine.service.metrics import Metrics
 from riskengine.service.problems import problem_of
-from riskengine.service.quoting import Asked, Known, premiums, price
+from riskengine.service.quoting import AnyRelease, Asked, Known, premiums, price
 from riskengine.service.requests import BatchRequest, MemberAnswers, QuoteRequest, Terms
 from riskengine.service.shadow import Shadow, Task
 from riskengine.store import Acceptance, StoredQuote

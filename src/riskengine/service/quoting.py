@@ -4,6 +4,7 @@ challenger in the shadow. Pure: it knows neither store nor clock.
 
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeAlias
 
 from pydantic import TypeAdapter
 
@@ -16,7 +17,7 @@ from riskengine.profiles.questions import (
     household_to_columns,
     missing_answers,
 )
-from riskengine.registry import AnyRelease
+from riskengine.release import Release
 from riskengine.service.body import dumped
 from riskengine.service.contracts import PricesBody, prices_body
 from riskengine.service.market_contracts import (
@@ -25,6 +26,8 @@ from riskengine.service.market_contracts import (
     market_prices_body,
 )
 from riskengine.vocabulary import Answer
+
+AnyRelease: TypeAlias = Release | MarketRelease
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import orjson
 
 from riskengine.errors import ReleaseError, UnknownQuoteError
-from riskengine.registry import AnyRelease
 from riskengine.service.body import dumped
-from riskengine.service.quoting import Asked, premiums, price
+from riskengine.service.quoting import AnyRelease, Asked, premiums, price
 from riskengine.store import Database, Plain, Sealer, StoredQuote, read_quote
 
 _TOLERANCE = 1e-9

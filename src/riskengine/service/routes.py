@@ -12,7 +12,6 @@ from riskengine.errors import InputError
 from riskengine.market_release import MarketRelease
 from riskengine.products.rate_book import dates_of
 from riskengine.profiles.questions import answers_to_columns
-from riskengine.registry import AnyRelease
 from riskengine.service.answers import (
     AcceptanceBody,
     BatchBody,
@@ -41,6 +40,7 @@ from riskengine.service.market_contracts import (
 from riskengine.service.members import ProfileResponse, profile_response, read_profile
 from riskengine.service.problems import documented as problems
 from riskengine.service.quotes import Desk
+from riskengine.service.quoting import AnyRelease
 from riskengine.service.requests import (
     AcceptRequest,
     BatchRequest,
@@ -155,10 +155,9 @@ def add_telling(app: FastAPI, desk: Desk, feedback: FeedbackDesk) -> None:
 
 
 def add_reading(app: FastAPI, desk: Desk) -> None:
-    """Add what is only told: recommendations, products, releases, profiles."""
+    """Add what is only told: recommendations, products, releases."""
     Asker = Annotated[Caller, Depends(needs(Scope.PRICES))]  # noqa: N806  a type
     Reader = Annotated[Caller, Depends(needs(Scope.PRODUCTS_READ))]  # noqa: N806
-    Knower = Annotated[Caller, Depends(needs(Scope.PROFILES_READ))]  # noqa: N806
 
     @app.post(
         "/v1/recommendations",
@@ -199,6 +198,11 @@ def add_reading(app: FastAPI, desk: Desk) -> None:
             if held.challenger is not None:
                 told.append(_release(held.challenger, "challenger"))
         return answer(dumped({"releases": told}))
+
+
+def add_members(app: FastAPI, desk: Desk) -> None:
+    """Add what is stored of members."""
+    Knower = Annotated[Caller, Depends(needs(Scope.PROFILES_READ))]  # noqa: N806  a type
 
     @app.get(
         "/v1/members/{member_id:path}/profile",

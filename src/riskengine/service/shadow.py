@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from riskengine.errors import RiskEngineError
-from riskengine.registry import AnyRelease
 from riskengine.service.holding import Held
 from riskengine.service.keeping import Keeper
 from riskengine.service.metrics import Metrics
-from riskengine.service.quoting import Asked, premiums, price
+from riskengine.service.quoting import AnyRelease, Asked, premiums, price
 from riskengine.store import ShadowPrice
 
 _MOST_WAITING = 1_000

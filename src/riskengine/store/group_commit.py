@@ -48,7 +48,7 @@ class GroupCommit:
         self._waiting: deque[_Entry] = deque()
         self._records = 0
         self._changed = threading.Condition()
-        self._closing = False
+        self.closing = False
         self.trouble: str | None = None
         """What kept the last batch from being written; None when it was."""
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
@@ -69,7 +69,7 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         entry = _Entry(records, loop, loop.create_future())
         with self._changed:
-            if self._closing:
+            if self.closing:
                 message = "the store is being closed: send the request again"
                 raise StoreError(message)
             if self._records + len(records) > self._capacity:
@@ -83,7 +83,7 @@ class GroupCommit:
     def close(self) -> None:
         """Write what waits, then stop; whoever comes later is refused."""
         with self._changed:
-            self._closing = True
+            self.closing = True
             self._changed.notify()
         self._thread.join()
 
@@ -101,7 +101,7 @@ class GroupCommit:
     def _next(self) -> list[_Entry]:
         """What is written next, at least one entry; nothing when the writer is to stop."""
         with self._changed:
-            while not self._waiting and not self._closing:
+            while not self._waiting and not self.closing:
                 self._changed.wait()
             batch: list[_Entry] = []
             size = 0

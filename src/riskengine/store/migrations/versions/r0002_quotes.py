@@ -9,6 +9,12 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Make the tables."""
+    _quotes()
+    _feedback()
+    _shadow_prices()
+
+
+def _quotes() -> None:
     op.create_table(
         "quotes",
         sa.Column("quote_id", sa.String(36), primary_key=True),
@@ -33,6 +39,9 @@ def upgrade() -> None:
         sa.Column("plan", sa.String, nullable=False),
         sa.Column("accepted_at", sa.DateTime, nullable=False),
     )
+
+
+def _feedback() -> None:
     op.create_table(
         "feedback",
         sa.Column("feedback_id", sa.String(36), primary_key=True),
@@ -49,6 +58,9 @@ def upgrade() -> None:
     )
     op.create_index("feedback_quote", "feedback", ["quote_id"])
     op.create_index("feedback_decision", "feedback", ["decision_id"])
+
+
+def _shadow_prices() -> None:
     op.create_table(
         "shadow_prices",
         sa.Column("quote_id", sa.String(36), primary_key=True),
