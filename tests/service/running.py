@@ -13,8 +13,8 @@ from riskengine.service.holding import FixedReleases
 from riskengine.service.quoting import AnyRelease
 from riskengine.settings import Settings
 from riskengine.store import Database
-from tests.golden.rewrite import KEPT_RELEASE
 
+KEPT = Path(__file__).parent.parent / "artefacts" / "release-0.1.0"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
@@ -27,7 +27,7 @@ def application(folder: Path | None, *releases: AnyRelease, **settings: object) 
 
 def serve(folder: Path, port: int) -> None:
     """Serve the kept release of the study, until the process is killed."""
-    uvicorn.run(application(folder, load_release(KEPT_RELEASE)), port=port, log_level="warning")
+    uvicorn.run(application(folder, load_release(KEPT)), port=port, log_level="warning")
 
 
 if __name__ == "__main__":
