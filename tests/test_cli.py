@@ -15,7 +15,8 @@ from fastapi.testclient import TestClient
 from riskengine import cli
 from riskengine.cli.app import console
 from riskengine.registry import load_registered
-from riskengine.service.app import create_app
+from riskengine.service.app import Outside, create_app
+from riskengine.service.source import RegisteredReleases
 from riskengine.settings import Settings
 from riskengine.tables import Tables
 from tests.conftest import ROOT
@@ -131,9 +132,9 @@ def test_quote_batch_and_service_agree(run: Run, place: Path, settings: Settings
         "quote", "--answers", json.dumps(answers), "--plan", row["plan"], "--as-of", "2026-01-01"
     )
     (offer,) = json.loads(told.out)["offers"]
-    with TestClient(create_app(lambda: load_registered(settings))) as client:
+    with TestClient(create_app(Outside(RegisteredReleases(settings)), settings)) as client:
         body = {"answers": answers, "as_of": "2026-01-01", "plans": [row["plan"]]}
-        (live,) = client.post("/v1/quotes", json=body).json()["offers"]
+        (live,) = client.post("/v1/prices", json=body).json()["offers"]
     assert offer == live
     assert offer["offered_premium"] == str(priced["offered_premium"])
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from sqlalchemy.exc import SQLAlchemyError
@@ -194,6 +194,34 @@ def _download(
         )
         raise ReleaseError(message) from error
     return folder / "artifacts" / "release"
+
+
+def named_releases(settings: Settings) -> dict[str, dict[str, str]]:
+    """The hash of what each alias points to, by alias and market, the study's first.
+
+    Raises `ReleaseError` when the registry cannot be read.
+    """
+    stem = settings.registered_name
+    found: dict[str, dict[str, str]] = {}
+    try:
+        client = connect(settings)
+        models = sorted(client.search_registered_models(f"name LIKE '{stem}%'"), key=_by_name)
+        for model in models:
+            market = STUDY_MARKET if model.name == stem else model.name.removeprefix(f"{stem}-")
+            if registered_name(settings, market) != model.name:
+                continue
+            for alias, version in client.get_registered_model(model.name).aliases.items():
+                tags = client.get_model_version(model.name, str(version)).tags
+                if "digest" in tags and tags.get("kind") != "risk_model":
+                    found.setdefault(alias, {})[market] = tags["digest"]
+    except (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError) as error:
+        message = f"the registry {settings.tracking_uri} cannot be read: {error}"
+        raise ReleaseError(message) from error
+    return found
+
+
+def _by_name(model: RegisteredModel) -> str:
+    return str(model.name)
 
 
 def release_rows(settings: Settings) -> list[dict[str, Any]]:

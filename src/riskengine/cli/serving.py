@@ -1,0 +1,90 @@
+"""Commands of the service: serve, settings, the tables of the store."""
+
+import ipaddress
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from riskengine.cli.app import app, console
+from riskengine.settings import Settings, told
+
+store = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The serving store.")
+app.add_typer(store, name="store")
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on.")] = None,
+) -> None:
+    """Serve quotes and recommendations over HTTP; the documentation is at /docs.
+
+    Without keys it listens to this machine only, unless RISKENGINE_OPEN_TO_ALL says otherwise.
+    """
+    import uvicorn
+
+    from riskengine.service.app import Outside, create_app
+    from riskengine.service.observed import log_json
+    from riskengine.service.source import RegisteredReleases
+    from riskengine.store import Database
+
+    settings = Settings()
+    wanted = host or settings.host
+    address = listening_address(wanted, secured=settings.open_to_all)
+    if address != wanted:
+        console.print(
+            f"No keys are configured: listening on {address} instead of {wanted}. Where nobody else"
+            " can reach this service, set RISKENGINE_OPEN_TO_ALL=true.",
+            soft_wrap=True,
+        )
+    log_json(settings.log_level)
+    database = Database(settings.store)
+    try:
+        application = create_app(Outside(RegisteredReleases(settings), database), settings)
+        uvicorn.run(
+            application,
+            host=address,
+            port=settings.port if port is None else port,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=settings.drain_seconds,
+        )
+    finally:
+        database.close()
+
+
+def listening_address(host: str, *, secured: bool) -> str:
+    """Where a service listens: only to its own machine as long as anybody could ask.
+
+    >>> listening_address("0.0.0.0", secured=False), listening_address("::1", secured=False)
+    ('127.0.0.1', '::1')
+    """
+    if secured or host == "localhost":
+        return host
+    try:
+        return host if ipaddress.ip_address(host).is_loopback else "127.0.0.1"
+    except ValueError:
+        return "127.0.0.1"
+
+
+@app.command("settings")
+def list_settings() -> None:
+    """Every setting with its value and where it comes from."""
+    table = Table("setting", "value", "source")
+    for one in told(Settings()):
+        table.add_row(one.name, one.value, one.source)
+    console.print(table)
+
+
+@store.command()
+def upgrade() -> None:
+    """Bring the tables of the store (RISKENGINE_STORE) to this version; `serve` does so as well."""
+    from riskengine.store import Database
+
+    database = Database(Settings().store)
+    try:
+        console.print(f"The store is at version {database.version()}")
+    finally:
+        database.close()
