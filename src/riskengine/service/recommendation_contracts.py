@@ -20,7 +20,7 @@ from riskengine.recommendation.needs import NeedFound
 from riskengine.recommendation.recommend import Decision, Item
 from riskengine.recommendation.scoring import Scored
 from riskengine.recommendation.statements import Statement
-from riskengine.service.contracts import Message
+from riskengine.service.requests import Message
 from riskengine.vocabulary import Text
 
 
