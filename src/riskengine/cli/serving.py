@@ -1,13 +1,17 @@
 """Commands of the service: serve, settings, the tables of the store."""
 
 import ipaddress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from riskengine.cli.app import app, console
+from riskengine.errors import InputError
 from riskengine.settings import Settings, told
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 store = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The serving store.")
 app.add_typer(store, name="store")
@@ -42,6 +46,8 @@ def serve(
     database = Database(settings.store)
     try:
         application = create_app(Outside(RegisteredReleases(settings), database), settings)
+        if settings.telemetry:
+            _trace(application)
         uvicorn.run(
             application,
             host=address,
@@ -53,6 +59,22 @@ def serve(
         )
     finally:
         database.close()
+
+
+def _trace(application: "FastAPI") -> None:
+    try:
+        from opentelemetry import trace
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ImportError as error:
+        message = f"RISKENGINE_TELEMETRY needs the extra `telemetry`: {error}"
+        raise InputError(message) from error
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+    FastAPIInstrumentor.instrument_app(application)
 
 
 def listening_address(host: str, *, secured: bool) -> str:

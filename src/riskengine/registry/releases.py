@@ -6,7 +6,8 @@ has a registered name of its own, so each has its own champion.
 
 import tempfile
 from collections.abc import Callable, Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from riskengine import __version__
 from riskengine.any_release import AnyRelease, read_release, write_release
-from riskengine.errors import ReleaseError
+from riskengine.errors import InputError, ReleaseError
 from riskengine.market_release import MarketRelease
 from riskengine.registry.connection import connect, register, script, version_of
+from riskengine.registry.models import keep_decision, move_alias, registered
 from riskengine.release import Release
 from riskengine.release_files import check_release_files
 from riskengine.settings import Settings
@@ -194,6 +196,46 @@ def _download(
         )
         raise ReleaseError(message) from error
     return folder / "artifacts" / "release"
+
+
+@dataclass(frozen=True)
+class Moved:
+    """An alias that was moved to a version; `before` is the version it pointed to."""
+
+    version: int
+    hash: str
+    before: int | None
+
+
+def promote_release(settings: Settings, market: str, target: tuple[str, str], reason: str) -> Moved:
+    """Point an alias at a release of a market: `target` is (version, alias). The reason is kept.
+
+    Raises `InputError` without a reason or for an alias that no service follows, and
+    `UnknownNameError` naming the versions there are.
+    """
+    version, alias = target
+    followed = (settings.alias, settings.challenger_alias)
+    if alias not in followed:
+        message = f"no service follows alias {alias!r}: move {' or '.join(followed)}"
+        raise InputError(message)
+    if not reason.strip():
+        message = "a promotion needs a reason, which is kept: --reason 'what makes it right'"
+        raise InputError(message)
+    name = registered_name(settings, market)
+    found = registered(settings, name, version)
+    client = connect(settings)
+    before = client.get_registered_model(name).aliases.get(alias)
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    moved = Moved(
+        found.version,
+        client.get_model_version(name, str(found.version)).tags["digest"],
+        None if before is None else int(before),
+    )
+    record = {"at": at, "market": market, "alias": alias, "reason": reason, **vars(moved)}
+    tags = {"promotion": alias, "promotion.at": at, "promotion.reason": reason}
+    keep_decision(settings, found, record, tags)
+    move_alias(settings, found, alias)
+    return moved
 
 
 def named_releases(settings: Settings) -> dict[str, dict[str, str]]:
