@@ -82,7 +82,7 @@ def test_before_any_release_the_error_says_what_to_run(run: Run, place: Path) ->
         pytest.skip("a release is registered by now")
     done = run("quote", "--answers", '{"age": 43, "sex": "female"}')
     assert done.code == 2
-    assert "run `riskengine demo` to build and register one" in done.err
+    assert "run `riskengine demo` for the study's" in done.err
     assert done.err.count("\n") == 1
 
 
@@ -177,9 +177,10 @@ def test_reprice_rehearses_records_itself_and_says_when_it_cannot(
 
 def test_a_revoked_release_prices_no_more(run: Run, tmp_path: Path, settings: Settings) -> None:
     market = market_release("us_aca")
-    register_release(settings, market, date(2026, 1, 1))
-    book = tmp_path / "book.parquet"
-    pq.write_table(book_of(market, 20), book)
+    book, policies = tmp_path / "book.parquet", book_of(market, 20)
+    pq.write_table(policies, book)
+    asked = [*(question.name for question in market.questions), "plan"]
+    register_release(settings, market, date(2026, 1, 1), policies.select(asked).to_pandas())
     folder = release_folder(settings, "us_aca@champion")
     done = run("release", "revoke", "us_aca@champion", "--reason", "wrong area factors")
     assert (done.code, done.err) == (0, "")
