@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pyarrow as arrow
@@ -13,15 +14,18 @@ import pytest
 from fastapi.testclient import TestClient
 
 from riskengine import cli
+from riskengine.batch.job_folder import only_writer
 from riskengine.cli.app import console
-from riskengine.registry import decisions, load_registered
+from riskengine.registry import decisions, load_registered, register_release, release_folder
 from riskengine.service.app import Outside, create_app
 from riskengine.service.holding import Named
 from riskengine.service.source import RegisteredReleases
 from riskengine.settings import Settings
 from riskengine.store import Database
 from riskengine.tables import Tables
+from tests.batch.books import book_of
 from tests.conftest import ROOT
+from tests.golden.market_releases import market_release
 from tests.golden.rewrite import KEPT_RELEASE
 
 
@@ -89,9 +93,9 @@ def test_before_any_release_the_error_says_what_to_run(run: Run, place: Path) ->
 def test_demo_ends_with_results_and_the_next_command(demo: str, place: Path) -> None:
     assert demo.rstrip().endswith("Look at the report, then type: riskengine serve")
     assert "1,712 policies repriced, 0 quarantined" in demo
-    for name in re.findall(r"out/([a-z.]+)", demo):
+    for name in re.findall(r"out/([a-z./]+)", demo):
         assert (place / "out" / name).stat().st_size > 0
-    assert len(re.findall(r"out/([a-z.]+)", demo)) == 8
+    assert len(re.findall(r"out/([a-z./]+)", demo)) == 9
 
 
 @pytest.mark.usefixtures("demo")
@@ -127,7 +131,7 @@ def test_quote_batch_and_service_agree(run: Run, place: Path, settings: Settings
     )
     assert done.code == 0
     assert "1,712 policies: 1,712 repriced, 0 quarantined" in done.out
-    priced = pq.read_table(place / "book" / "repriced.parquet").to_pylist()[5]
+    priced = pq.read_table(place / "book" / "repriced").to_pylist()[5]
     row = pq.read_table(book).to_pylist()[5]
     names = [q.name for q in load_registered(settings).questions]
     answers = {name: row[name] for name in names}
@@ -140,6 +144,59 @@ def test_quote_batch_and_service_agree(run: Run, place: Path, settings: Settings
         (live,) = client.post("/v1/prices", json=body).json()["offers"]
     assert offer == live
     assert offer["offered_premium"] == str(priced["offered_premium"])
+
+
+@pytest.mark.usefixtures("demo")
+def test_reprice_rehearses_records_itself_and_says_when_it_cannot(
+    run: Run, place: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    book, out = place / "out" / "portfolio.parquet", place / "again"
+    command = ("reprice", "--portfolio", str(book), "--out", str(out), "--as-of", "2026-01-01")
+    tried = run(*command, "--dry-run")
+    assert tried.code == 0
+    assert "1,712 policies in 1 chunks; about 0.0 minutes" in tried.out
+    assert not out.exists()
+    with only_writer(out):
+        locked = run(*command)
+    assert (locked.code, locked.err.count("\n")) == (4, 1)
+    assert "another run is writing to" in locked.err
+    assert run(*command).code == 0
+    (logged,) = mlflow.search_runs(
+        filter_string=f"tags.`mlflow.runName` = 'reprice' and params.portfolio = '{book}'"
+        " and metrics.seconds > 0",
+        order_by=["start_time DESC"],
+        max_results=1,
+        output_format="list",
+    )
+    assert logged.data.metrics["policies_out"] == 1712
+    assert logged.data.params["release"] == load_registered(settings).hash
+    folder = release_folder(settings, settings.alias)
+    monkeypatch.setenv("RISKENGINE_TRACKING_URI", "sqlite:////proc/none/mlflow.db")
+    away = run(*command, "--release", str(folder))
+    assert away.code == 0
+    assert "warning: the run is not in MLflow" in away.out
+
+
+def test_a_revoked_release_prices_no_more(run: Run, tmp_path: Path, settings: Settings) -> None:
+    market = market_release("us_aca")
+    book, policies = tmp_path / "book.parquet", book_of(market, 20)
+    pq.write_table(policies, book)
+    asked = [*(question.name for question in market.questions), "plan"]
+    register_release(settings, market, date(2026, 1, 1), policies.select(asked).to_pandas())
+    folder = release_folder(settings, "us_aca@champion")
+    done = run("release", "revoke", "us_aca@champion", "--reason", "wrong area factors")
+    assert (done.code, done.err) == (0, "")
+    command = ("reprice", "--portfolio", str(book), "--as-of", "2026-01-01", "--out")
+    refused = run(*command, str(tmp_path / "a"), "--release", "us_aca@champion")
+    assert refused.code == 2
+    assert "was revoked: wrong area factors; price with another one" in refused.err
+    # Who has its folder learns it as the job runs, and how to go on.
+    stopped = run(*command, str(tmp_path / "b"), "--release", str(folder))
+    assert stopped.code == 3
+    assert "What is done is kept; go on with: riskengine reprice --portfolio" in stopped.err
+    assert stopped.err.rstrip().endswith("--resume")
 
 
 @pytest.mark.usefixtures("demo")
@@ -158,13 +215,14 @@ def test_mlflow_holds_the_run_and_prices_a_data_frame(place: Path, settings: Set
     book = pq.read_table(place / "out" / "portfolio.parquet").to_pandas().head(20)
     risk = mlflow.pyfunc.load_model("models:/medical_spend/1")
     cover = load_registered(settings).medical_spend.spec.features.cover
-    means = pq.read_table(place / "out" / "repriced.parquet")["pure_premium"].to_pylist()[:20]
+    repriced = pq.read_table(place / "out" / "book" / "repriced")
+    means = repriced["step_pure_premium"].to_pylist()[:20]
     features = book.drop(columns=["policy_id", "member_id", "plan", "expiring_premium"])
     assert risk.predict(features.assign(**cover))["prediction"].tolist() == means
     asked = book[[*(q.name for q in load_registered(settings).questions), "plan"]]
     model = mlflow.pyfunc.load_model("models:/riskengine@champion")
     priced = model.predict(asked, params={"as_of": "2026-01-01"})
-    offered = pq.read_table(place / "out" / "repriced.parquet")["offered_premium"].to_pylist()[:20]
+    offered = repriced["offered_premium"].to_pylist()[:20]
     assert priced["offered_premium"].tolist() == [float(premium) for premium in offered]
 
 

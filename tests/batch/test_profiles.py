@@ -16,10 +16,12 @@ from riskengine.batch import profiles as batch
 from riskengine.batch.feast import write_feast_repository
 from riskengine.batch.profile_report import write_profile_report
 from riskengine.batch.profiles import ProfileJob, write_profiles
+from riskengine.batch.repriced import kernel_of, pricing_of
 from riskengine.errors import InputError, TableError, UnknownNameError
 from riskengine.profiles.features import FEATURES, intent_features
-from riskengine.sources.query import Engine
+from riskengine.sources.query import Engine, spark_session
 from tests.conftest import PLANS
+from tests.golden.market_releases import kept_release, market_release
 
 DATES = (date(2024, 7, 1), date(2026, 1, 1))
 needs_java = pytest.mark.skipif(
@@ -64,7 +66,38 @@ def test_spark_builds_the_same_profiles(
             )
         else:
             assert left.to_pylist() == right.to_pylist()
+    premiums_follow_from_profiles(insurer, here)
     SparkSession.getActiveSession().stop()  # type: ignore[union-attr]
+
+
+def premiums_follow_from_profiles(insurer: Path, profiles: arrow.Table) -> None:
+    """Members, profiles and premiums as one job, against the profiles built here."""
+    from riskengine.batch.spark import profiled_portfolio, repriced_frame
+
+    pricing = pricing_of((kept_release("us_aca"),), DATES[1])
+    known = profiles.filter(pc.equal(profiles["as_of"], arrow.scalar(DATES[1]))).slice(0, 40)
+    policies = arrow.table(
+        {
+            "policy_id": known["member_id"],
+            "member_id": known["member_id"],
+            "plan": arrow.array(["silver"] * 40),
+            "tobacco": arrow.array(["no"] * 40),
+            "rating_area": arrow.array(["area_1"] * 40),
+        }
+    )
+    frame = spark_session().createDataFrame(policies)
+    joined = profiled_portfolio(frame, pricing, insurer, DATES[1])
+    premiums = repriced_frame(joined, pricing).toArrow().sort_by("policy_id")
+    asked = [
+        q.name for q in market_release("us_aca").questions if q.name not in policies.schema.names
+    ]
+    for name in asked:
+        policies = policies.append_column(name, known[name])
+    found = kernel_of(pricing).price(policies)
+    assert premiums["quarantine_reason"].null_count == found.table.num_rows > 30
+    good = premiums.filter(premiums["quarantine_reason"].is_null())
+    wanted = found.table.sort_by("policy_id")
+    assert good["offered_premium"].to_pylist() == wanted["offered_premium"].to_pylist()
 
 
 def test_ranges_of_members_and_a_memory_limit_change_nothing(

@@ -8,9 +8,11 @@ path that all nodes see, once by each worker process.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ibis
 import pyarrow as arrow
 
 from riskengine.batch.book_files import Book
@@ -19,12 +21,15 @@ from riskengine.batch.chunk_workers import Numbered, price_chunk
 from riskengine.batch.job_folder import chunk_totals
 from riskengine.batch.repriced import Pricing, kernel_of
 from riskengine.errors import InputError, StoppedError
-from riskengine.sources.query import spark_session
+from riskengine.profiles.build import profile_expression
+from riskengine.profiles.features import FEATURES
+from riskengine.sources.query import Engine as ProfileEngine
+from riskengine.sources.query import connect, open_folder, spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-REASON = "quarantine_reason"
+REASON, _VIEW = "quarantine_reason", "riskengine_profiles"
 _LOOK_EVERY = 0.2
 """Seconds between two looks at which chunks are done."""
 
@@ -105,6 +110,32 @@ def repriced_frame(portfolio: "DataFrame", pricing: Pricing) -> "DataFrame":
                 yield from _with_reasons(pricing, arrow.Table.from_batches([batch]), schema)
 
     return portfolio.mapInArrow(price, from_arrow_schema(schema))
+
+
+def profiled_portfolio(
+    portfolio: "DataFrame", pricing: Pricing, tables: Path, as_of: date
+) -> "DataFrame":
+    """The portfolio with the answers that its members' profiles of `as_of` give.
+
+    Given to `repriced_frame`, members, profiles and premiums are one job. `tables` is a folder as
+    `riskengine profiles` reads it. A question that is a column of the portfolio already keeps that
+    answer; a member of whom nothing is known has none. Raises `TableError` for tables that break
+    their contracts.
+    """
+    kernel = kernel_of(pricing)
+    asked = {question.name for one in kernel.releases for question in one.questions}
+    features = [f for f in FEATURES if f.name in asked - set(portfolio.columns)]
+    if not features:
+        return portfolio
+    with connect(ProfileEngine.SPARK) as connection:
+        opened = open_folder(connection, tables)
+        members = opened["members"]
+        day = ibis.literal(as_of)
+        spine = members.filter(members.known_on <= day).select("member_id", as_of=day)
+        # A view, not its text: Ibis has to bring along what the query names.
+        connection.create_view(_VIEW, profile_expression(opened, spine, features), overwrite=True)
+        profiles = spark_session().table(_VIEW).drop("as_of")
+    return portfolio.join(profiles, "member_id", "left")
 
 
 def _with_reasons(
