@@ -17,6 +17,7 @@ from riskengine.recommendation.asked import Mode
 from riskengine.recommendation.feedback import Candidate, DecisionRecord
 from riskengine.recommendation.followed import Followed, slate_of
 from riskengine.recommendation.gates import Gate, State
+from riskengine.recommendation.log_figures import members_of
 from riskengine.recommendation.off_policy import Logged, Shown, rewards_by_action
 from riskengine.recommendation.policy import Choices, RecommendationPolicy
 from riskengine.recommendation.scoring import Term
@@ -78,7 +79,7 @@ def logged_slates(
         raise InputError(message)
     replayed = [replay(one.decision, catalogue, logged, target) for one in decisions]
     names = list(catalogue.names)
-    member = _members(decisions)
+    member = members_of(decisions)
     predicted = _predicted(decisions, member, names)
     shown = _shown(decisions, names)
     would = np.array([[one.shows.get(name, 0.0) for name in names] for one in replayed])
@@ -227,12 +228,6 @@ def _require_replayable(logged: Choices, target: Choices) -> None:
             f" settled gates, needs or worth: only {', '.join(REPLAYABLE)} can be replayed"
         )
         raise InputError(message)
-
-
-def _members(decisions: Sequence[Followed]) -> np.ndarray:
-    """Whose each decision is; where nobody is named, each is of its own."""
-    names = [one.decision.member_id or f"\x00{one.decision.decision_id}" for one in decisions]
-    return np.unique(np.array(names, dtype=object), return_inverse=True)[1].astype(np.int64)
 
 
 def _shown(decisions: Sequence[Followed], names: Sequence[str]) -> FloatArray:
