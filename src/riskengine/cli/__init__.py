@@ -2,6 +2,8 @@
 
 from riskengine.cli import (  # noqa: F401  registers their commands
     data,
+    evaluate,
+    labels,
     models,
     prices,
     profiles,

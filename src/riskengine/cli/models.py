@@ -1,5 +1,6 @@
 """Commands about risk models: train, score, explain, compare, promote."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from riskengine.risk.comparison import Comparison
     from riskengine.risk.diagnose import Diagnosis
     from riskengine.risk.diagnostics import Interval
-    from riskengine.risk.next_product.diagnosis import ProductDiagnosis
+    from riskengine.risk.next_product.measures import Figures
 
 _FIGURES = {
     "deviance": "deviance",
@@ -86,7 +87,7 @@ def train(
             version = log_training(Settings(), done.as_run())
         progress.update(bar, description="done", total=1, completed=1)
     if isinstance(done.diagnosis, ProductDiagnosis):
-        console.print(_products_headline(done.diagnosis))
+        console.print(headline_of_products(done.diagnosis.headline))
     else:
         console.print(_headline(done.diagnosis))
     look = f"; look at {folder / 'report.html'}" if report else ""
@@ -244,9 +245,9 @@ def _headline(diagnosis: "Diagnosis") -> Table:
     return table
 
 
-def _products_headline(diagnosis: "ProductDiagnosis") -> Table:
-    """The model with its intervals beside the yardsticks, held out."""
-    sides = {name: one.figures() for name, one in diagnosis.headline.items()}
+def headline_of_products(headline: "Mapping[str, Figures]") -> Table:
+    """The model with its intervals beside others, held out."""
+    sides = {name: one.figures() for name, one in headline.items()}
     model = next(iter(sides))
     table = _table("held out", *(name.replace("_", "-") for name in sides))
     for figure, words in _PRODUCT_FIGURES.items():

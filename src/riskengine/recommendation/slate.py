@@ -11,13 +11,29 @@ References: Luce (1959); Plackett (1975).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from riskengine.errors import InputError
+from riskengine.products.product import Plan
 from riskengine.recommendation.policy import Choices
 from riskengine.recommendation.scoring import Scored
 from riskengine.vocabulary import FloatArray
+
+
+class Ranked(Protocol):
+    """What the rules of a slate read of a candidate; a replayed one has no more."""
+
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def band(self) -> int: ...
+    @property
+    def score(self) -> float: ...
+
+
+AnyRanked = TypeVar("AnyRanked", bound=Ranked)
 
 
 @dataclass(frozen=True)
@@ -41,14 +57,14 @@ class Slate:
 
 
 def next_plans(
-    ranked: Sequence[Scored], placed: Sequence[Scored], held: frozenset[str]
-) -> list[Scored]:
+    ranked: Sequence[AnyRanked], placed: Sequence[Ranked], held: frozenset[str]
+) -> list[AnyRanked]:
     """The plans that may take the next place, best first; more than one only in the first band.
 
     `ranked` are all candidates, best first, and `held` the products held. Of each product only the
     best variant is a candidate.
     """
-    best: dict[str, Scored] = {}
+    best: dict[str, AnyRanked] = {}
     for one in ranked:
         best.setdefault(one.plan.product, one)
     allowed = [one for one in best.values() if _allowed(one, placed, held)]
@@ -59,7 +75,7 @@ def next_plans(
     return first or pool[:1]
 
 
-def _allowed(one: Scored, placed: Sequence[Scored], held: frozenset[str]) -> bool:
+def _allowed(one: Ranked, placed: Sequence[Ranked], held: frozenset[str]) -> bool:
     fits = one.plan.suitability
     products = held | {other.plan.product for other in placed}
     groups = {other.plan.suitability.exclusive_group for other in placed} - {None}
@@ -71,7 +87,7 @@ def _allowed(one: Scored, placed: Sequence[Scored], held: frozenset[str]) -> boo
     )
 
 
-def chances(pool: Sequence[Scored], choices: Choices) -> FloatArray:
+def chances(pool: Sequence[Ranked], choices: Choices) -> FloatArray:
     """The probability of each plan of a pool to take the next place, (plans,); none below floor.
 
     Where the pool has so many plans that the floor leaves no room, all have the same.
@@ -105,13 +121,13 @@ def choose_slate(
 
 
 def slate_propensity(
-    ranked: Sequence[Scored], shown: Sequence[str], held: frozenset[str], choices: Choices
+    ranked: Sequence[Ranked], shown: Sequence[str], held: frozenset[str], choices: Choices
 ) -> float:
     """The probability that exploration shows just these plans in this order.
 
     Raises `InputError` for an order that the rules of the slate never give.
     """
-    places: list[Scored] = []
+    places: list[Ranked] = []
     result = 1.0
     for name in shown:
         pool = next_plans(ranked, places, held)

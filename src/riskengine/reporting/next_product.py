@@ -3,6 +3,7 @@
 Numbers come from `riskengine.risk.next_product.diagnosis`; none are computed here.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,19 +12,23 @@ from riskengine.reporting.charts import EXPECTED, QUIET, Chart, Say, render
 from riskengine.reporting.report import Section, Table
 from riskengine.reporting.risk_words import number, told
 from riskengine.risk.diagnostics.judged import MODEL
+from riskengine.risk.diagnostics.reliability import ReliabilityBin
 from riskengine.risk.next_product.diagnosis import Product, ProductDiagnosis
+from riskengine.risk.next_product.evaluation import CHAMPION
 from riskengine.risk.next_product.thin import LEAST_OWNERS
-from riskengine.risk.next_product.yardsticks import EASE, ITEM_ITEM, LOGISTIC, POPULARITY
+from riskengine.risk.next_product.yardsticks import ALS, EASE, ITEM_ITEM, LOGISTIC, POPULARITY
 from riskengine.vocabulary import Text
 
-_SIDES = {
+SIDES = {
     MODEL: Text(zh="模型", en="model"),
     LOGISTIC: Text(zh="多项逻辑回归", en="multinomial logistic"),
     EASE: Text(zh="EASE", en="EASE"),
     ITEM_ITEM: Text(zh="产品余弦相似", en="item-item cosine"),
     POPULARITY: Text(zh="流行度", en="popularity"),
+    ALS: Text(zh="ALS", en="ALS"),
+    CHAMPION: Text(zh="现任模型", en="champion"),
 }
-_FIGURES = {
+FIGURES = {
     "log_loss": Text(zh="对数损失（纳特，低为好）", en="log loss in nats, low is good"),
     "hit_1": Text(zh="首位命中", en="hit@1"),
     "hit_3": Text(zh="前三命中", en="hit@3"),
@@ -57,7 +62,7 @@ def _headline(diagnosis: ProductDiagnosis) -> Section:
     sides = list(diagnosis.headline)
     figures = {side: one.figures() for side, one in diagnosis.headline.items()}
     rows: list[tuple[Text | str, ...]] = [
-        (words, *(told(figures[side][name]) for side in sides)) for name, words in _FIGURES.items()
+        (words, *(told(figures[side][name]) for side in sides)) for name, words in FIGURES.items()
     ]
     gains = [told(diagnosis.advantage[s]) if s in diagnosis.advantage else "–" for s in sides]
     rows.append((Text(zh="损失减模型损失（成对）", en="loss less the model's, paired"), *gains))
@@ -70,7 +75,7 @@ def _headline(diagnosis: ProductDiagnosis) -> Section:
         f" yardsticks. Shares, chosen on held-out customers: logistic {linear:.2f}, trees"
         f" {trees:.2f} ({diagnosis.rounds[0]} rounds, grown on the logistic's score).",
     )
-    headings = (Text(zh="指标", en="figure"), *(_SIDES[side] for side in sides))
+    headings = (Text(zh="指标", en="figure"), *(SIDES[side] for side in sides))
     return Section(Text(zh="与参照的比较", en="Against yardsticks"), words,
                    Table(headings, tuple(rows)))  # fmt: skip
 
@@ -86,11 +91,11 @@ def _calibration(diagnosis: ProductDiagnosis) -> Section:
         f" {chance}.",
     )
     title = Text(zh="校准：可靠性图", en="Calibration: reliability diagram")
-    return Section(title, words, chart=_reliability(diagnosis))
+    return Section(title, words, chart=reliability_chart(diagnosis.reliability))
 
 
-def _reliability(diagnosis: ProductDiagnosis) -> Chart:
-    bins = diagnosis.reliability
+def reliability_chart(bins: Sequence[ReliabilityBin]) -> Chart:
+    """The probability of the product ranked first, and how often it was right, by tenth."""
 
     def draw(axes: Any, say: Say) -> None:
         said = np.array([one.expected for one in bins])
@@ -135,7 +140,7 @@ def _products(diagnosis: ProductDiagnosis) -> Section:
         Text(zh="产品", en="product"),
         Text(zh="拥有者", en="owners"),
         Text(zh="可信度", en="credibility"),
-        _FIGURES["hit_3"],
+        FIGURES["hit_3"],
         Text(zh="A/E（实际与预期）", en="A/E"),
         Text(zh="访客AUC", en="AUC for visitors"),
         Text(zh="数据", en="data"),

@@ -107,7 +107,7 @@ def book_of(spec: ModelSpec, columns: Columns) -> Book:
     flags = flags_of(spec.model.products, columns)
     owned = np.nansum(flags, axis=1)
     _require_enough(spec, owned)
-    kept = _thinned(owned, spec.lightgbm.seed)
+    kept = thinned(owned, spec.lightgbm.seed)
     columns = {name: values[kept] for name, values in columns.items()}
     flags = flags[kept]
     design = fit_design(spec.features, columns)
@@ -140,7 +140,7 @@ def _rarest(flags: FloatArray) -> FloatArray:
     return found
 
 
-def _thinned(owned: FloatArray, seed: int) -> IntArray:
+def thinned(owned: FloatArray, seed: int) -> IntArray:
     """All customers, or as many at random as own `MOST_ROWS` products."""
     order = np.random.default_rng(seed).permutation(len(owned))
     enough = np.cumsum(owned[order]) <= MOST_ROWS

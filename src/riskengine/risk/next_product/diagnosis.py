@@ -166,8 +166,8 @@ def diagnose_products(model: NextProductModel) -> ProductDiagnosis:
         raise InputError(message)
     book = held_out.book
     drawn = draw_members(trained.member, np.random.default_rng(SEED), DRAWS_OF_ROWS)
-    asked = _asked(book, drawn)
-    sides = {MODEL: held_out.chances, **yardsticks(held_out)}
+    asked = asked_of(book, drawn)
+    sides = {MODEL: held_out.chances, **yardsticks(book, held_out.scores[0])}
     own = log_losses(held_out.chances, asked.place)
     said, right = first_choice(held_out.chances, asked.place)
     names = model.spec.features.categorical
@@ -194,7 +194,8 @@ def diagnose_products(model: NextProductModel) -> ProductDiagnosis:
     )
 
 
-def _asked(book: Book, drawn: MemberDraws) -> Asked:
+def asked_of(book: Book, drawn: MemberDraws) -> Asked:
+    """The hidden products of a book, and which are niche, as the figures take them."""
     hidden = book.hidden
     popular = np.argsort(-np.nansum(book.flags, axis=0), kind="stable")[:POPULAR]
     niche = np.ones(book.products)

@@ -56,10 +56,8 @@ class HeldOut:
 
 def hold_out(book: Book) -> HeldOut:
     """Fit every fold's models without its customers."""
-    folds = range(int(book.fold.max()) + 1)
-    parts = [_parts(book, fold) for fold in folds]
-    with ThreadPoolExecutor(max_workers=2) as workers, threadpool_limits(1):
-        logits = list(workers.map(lambda part: book.logit(part[0]), parts))
+    parts = _all_parts(book)
+    logits = _logits(book, parts)
     forest = _grown(book, parts, logits)
     scores = _scores(book, parts, logits, forest)
     everything = np.arange(len(book.hidden.place))
@@ -71,10 +69,28 @@ def hold_out(book: Book) -> HeldOut:
     return HeldOut(book, logits, scores, shrunk[full], owners, pool, full, (forest.rounds, rounds))
 
 
+def held_out_logistic(book: Book) -> FloatArray:
+    """The logistic's score (rows, products) of rows that it did not learn from, without trees."""
+    parts = _all_parts(book)
+    found = np.empty((len(book.hidden.place), book.products))
+    for (_, test), logit in zip(parts, _logits(book, parts), strict=True):
+        found[test] = book.logit_score(logit, test, book.hidden.flags[test])
+    return found
+
+
 def tree_parameters(book: Book, seed: int) -> dict[str, object]:
     """LightGBM's settings: the spec's, and ours where it gives none."""
     objective = Objective("multiclass", classes=book.products)
     return {**_SETTINGS, **book.spec.lightgbm.given, **objective.parameters, "seed": seed}
+
+
+def _all_parts(book: Book) -> list[tuple[IntArray, IntArray]]:
+    return [_parts(book, fold) for fold in range(int(book.fold.max()) + 1)]
+
+
+def _logits(book: Book, parts: list[tuple[IntArray, IntArray]]) -> list[Logit]:
+    with ThreadPoolExecutor(max_workers=2) as workers, threadpool_limits(1):
+        return list(workers.map(lambda part: book.logit(part[0]), parts))
 
 
 def _parts(book: Book, fold: int) -> tuple[IntArray, IntArray]:

@@ -40,7 +40,7 @@ def labelled_baskets(models: dict[str, RiskModel], frame: Frame) -> Judged:
         fold=None,
         predictions={
             name: model.predict(
-                _asked(model, feature_columns(model.spec, table), hidden.flags, hidden.customer)
+                left_of(model, feature_columns(model.spec, table), hidden.flags, hidden.customer)
             )
             for name, model in models.items()
         },
@@ -48,7 +48,7 @@ def labelled_baskets(models: dict[str, RiskModel], frame: Frame) -> Judged:
     )
 
 
-def _asked(model: RiskModel, columns: Columns, flags: FloatArray, customer: IntArray) -> Columns:
+def left_of(model: RiskModel, columns: Columns, flags: FloatArray, customer: IntArray) -> Columns:
     """The customers' columns with what is left of their products."""
     found = {name: values[customer] for name, values in columns.items()}
     return found | dict(zip(model.classes, flags.T, strict=True))
