@@ -9,7 +9,7 @@ from datetime import date
 
 import numpy as np
 
-from riskengine.batch.portfolio import AnyRelease, book_problems, price_book
+from riskengine.any_release import AnyRelease, book_problems, price_book
 from riskengine.errors import InputError
 from riskengine.profiles.questions import Question
 from riskengine.vocabulary import AnyArray, Columns, FloatArray
