@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def test_spark_builds_the_same_profiles(
     insurer: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     from pyspark.sql import SparkSession
 
     (
