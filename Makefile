@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check format serve bench bench-pricing bench-profiles bench-recommendation bench-risk golden notebooks lock clean
+.PHONY: help demo test check format serve bench bench-pricing bench-profiles bench-recommendation bench-reprice bench-risk golden notebooks lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ bench-risk: $(READY) ## measure risk models on real data sets in RISK_DATA, agai
 	$(BIN)/python -m benchmarks.risk_sets $(if $(RISK_DATA),--data $(RISK_DATA))
 	$(BIN)/python -m benchmarks.risk_search $(if $(RISK_DATA),--data $(RISK_DATA))
 	$(BIN)/python -m benchmarks.risk_overhead
+
+bench-reprice: $(READY) ## measure repricing of 1,000,000 and 10,000,000 policies; an hour, and 2 GB in BENCH_DATA
+	$(BIN)/python -m benchmarks.reprice --data $(BENCH_DATA)
 
 bench-pricing: $(READY) ## measure what benefits are priced at, and the kernel, into benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.pricing

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def test_spark_builds_the_same_profiles(
     insurer: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     from pyspark.sql import SparkSession
 
     (
@@ -85,13 +87,14 @@ def premiums_follow_from_profiles(insurer: Path, profiles: arrow.Table) -> None:
             "rating_area": arrow.array(["area_1"] * 40),
         }
     )
+    asked = [question.name for question in market_release("us_aca").questions]
+    of_profile = ("age", "sex", "medical_spend_365d")
+    for name in [n for n in asked if n not in {*policies.schema.names, *of_profile}]:
+        policies = policies.append_column(name, known[name])
     frame = spark_session().createDataFrame(policies)
     joined = profiled_portfolio(frame, pricing, insurer, DATES[1])
     premiums = repriced_frame(joined, pricing).toArrow().sort_by("policy_id")
-    asked = [
-        q.name for q in market_release("us_aca").questions if q.name not in policies.schema.names
-    ]
-    for name in asked:
+    for name in of_profile:
         policies = policies.append_column(name, known[name])
     found = kernel_of(pricing).price(policies)
     assert premiums["quarantine_reason"].null_count == found.table.num_rows > 30

@@ -173,8 +173,10 @@ def check_known(spec: ModelSpec, design: Design, columns: Columns) -> None:
         message = f"{name} has levels the model does not know: {', '.join(strange)}"
         raise UnknownNameError(message)
     for name in design.features:
+        if name in design.learnt_missing:
+            continue
         missing = np.asarray(pd.isna(columns[name]))
-        if name in design.learnt_missing or not missing.any():
+        if not missing.any():
             continue
         message = (
             f"{name} is missing in row {int(np.flatnonzero(missing)[0])}, but never was in"

@@ -4,6 +4,8 @@ Only Parquet in the contracts' own types is read; `riskengine validate SOURCE --
 such a folder of any source, and its rows are the ones that keep the contracts.
 """
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -74,6 +76,8 @@ def spark_session() -> Any:
     except ImportError as error:
         message = "PySpark comes with the extra `spark`: pip install 'riskengine[spark]'"
         raise InputError(message) from error
+    # Workers on this machine have what this process has, unless another Python was named.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("riskengine").config("spark.sql.session.timeZone", "UTC")
     try:
         return builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
