@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check format serve bench bench-pricing bench-profiles bench-recommendation bench-reprice bench-risk golden notebooks lock clean
+.PHONY: help demo test check format serve bench bench-pricing bench-profiles bench-recommendation bench-reprice bench-risk bench-service golden notebooks lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ bench-pricing: $(READY) ## measure what benefits are priced at, and the kernel, 
 
 bench-recommendation: $(READY) ## measure what the first recommendation is worth, into benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.recommendation_value
+
+bench-service: $(READY) ## measure a quote over HTTP against MLflow serving and an empty endpoint
+	$(BIN)/python -m benchmarks.service
 
 golden: $(READY) ## rewrite the golden quotes and premiums
 	$(BIN)/python -m tests.golden.rewrite

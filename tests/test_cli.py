@@ -419,7 +419,7 @@ def test_an_alias_moves_with_a_reason_that_is_kept(run: Run, settings: Settings)
     assert (done.code, done.out) == (
         0, f"challenger of study: none -> version 1 ({digest[:12]})\n",
     )  # fmt: skip
-    assert RegisteredReleases(settings).named() == {"study": Named(digest, digest)}
+    assert RegisteredReleases(settings).named()["study"] == Named(digest, digest)
     (kept,) = decisions(settings, settings.registered_name)
     assert (kept["alias"], kept["reason"], kept["before"]) == ("challenger", "a trial", None)
     for arguments, said in (

@@ -20,6 +20,7 @@ from riskengine.pricing.market import (
     PlanPrice,
     household_terms,
     open_market,
+    plans_problems,
     price_plans,
     price_problems,
 )
@@ -360,10 +361,8 @@ def _refusals(
     market: OpenMarket, plans: Sequence[str], columns: Columns, decided: Decisions
 ) -> dict[str, list[Problem]]:
     declined, asks = _declined(decided), _underwritten(market)
-    return {
-        plan: price_problems(market, plan, columns) + (declined if plan in asks else [])
-        for plan in plans
-    }
+    found = plans_problems(market, plans, columns)
+    return {plan: problems + (declined if plan in asks else []) for plan, problems in found.items()}
 
 
 def _declined(decided: Decisions) -> list[Problem]:

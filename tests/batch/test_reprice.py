@@ -18,12 +18,12 @@ from riskengine.errors import InputError, TableError, UnknownNameError
 from riskengine.market_release import save_market_release
 from riskengine.pricing.impact import RateChange
 from riskengine.release import Release
-from riskengine.service.app import create_app
 from riskengine.tables import Tables
 from riskengine.training import renewal_portfolio
 from tests.batch.books import book_of
 from tests.golden.market_releases import kept_release, market_release
 from tests.golden.rewrite import KEPT_RELEASE
+from tests.service.running import application
 from tests.test_market_release import rebuilt
 
 AS_OF = date(2026, 1, 1)
@@ -69,11 +69,11 @@ def test_batch_equals_live_to_the_cent(release: Release, portfolio: Path, whole:
     rows = pq.read_table(portfolio).slice(0, 200).to_pylist()
     repriced = priced_rows(whole.job.out)[:200]
     names = [question.name for question in release.questions]
-    with TestClient(create_app(lambda: release)) as client:
+    with TestClient(application(None, release)) as client:
         for row, done in zip(rows, repriced, strict=True):
             answers = {name: row[name] for name in names if row[name] is not None}
             body = {"answers": answers, "as_of": "2026-01-01", "plans": [row["plan"]]}
-            (offer,) = client.post("/v1/quotes", json=body).json()["offers"]
+            (offer,) = client.post("/v1/prices", json=body).json()["offers"]
             assert row["policy_id"] == done["policy_id"]
             assert offer["offered_premium"] == str(done["offered_premium"])
             assert offer["steps"][0]["value"] == done["step_pure_premium"]

@@ -63,7 +63,9 @@ def register_release(
                 input_example=None if example is None else (example, params),
                 pip_requirements=[f"riskengine=={__version__}"],
             )
-        version = register(client, name, release.hash, (info, run.info.run_id))
+            # One read from an older version's files is written anew, and has a hash of its own.
+            digest, _ = check_release_files(Path(folder) / "release")
+        version = register(client, name, digest, (info, run.info.run_id))
     client.set_registered_model_alias(name, settings.alias, str(version))
     return version
 

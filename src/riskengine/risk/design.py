@@ -23,6 +23,8 @@ MANY_LEVELS = 25
 MOST_CROSSES = 6
 MOST_PAIRED = 200
 """Columns that the GLM may have for interactions; where they would be more it has none."""
+_FEW = 64
+"""Values looked up one by one: an index costs a live quote more than it saves."""
 _SEGMENTS = 7
 _PAIR = "\x1f"
 _MISSING = "\x00"
@@ -141,7 +143,7 @@ class Design:
     def strangers(self, columns: Columns) -> dict[str, list[str]]:
         """By categorical feature, the levels that training did not have, sorted."""
         found = {
-            name: sorted(map(str, set(pd.unique(columns[name])) - set(known) - {None}))
+            name: sorted({str(one) for one in {*columns[name].tolist()}.difference(known, (None,))})
             for name, known in self.known_levels().items()
         }
         return {name: strange for name, strange in found.items() if strange}
@@ -242,6 +244,10 @@ def _filled(values: AnyArray) -> AnyArray:
 
 def positions(known: Sequence[str], values: AnyArray) -> IntArray:
     """The place of each value among `known` sorted texts, -1 where it is not there."""
+    if len(values) <= _FEW:
+        place = {level: at for at, level in enumerate(known)}
+        given = np.asarray(values, dtype=object).tolist()
+        return np.fromiter((place.get(one, -1) for one in given), np.int64, len(given))
     # As objects: pandas would else turn both into texts of its own, which takes longer.
     index = pd.Index(np.array(known, dtype=object), dtype=object)
     asked = pd.Index(np.asarray(values, object), dtype=object)
