@@ -8,7 +8,13 @@
     ├── UnknownNameError      a plan, factor, level or date that is not there
     │   └── UnknownMemberError    a member of whom nothing is stored
     ├── ReleaseError          a release that is missing, changed or cannot be used
-    └── StoreError            a database that cannot be reached or used
+    ├── StoreError            a database that cannot be reached or used
+    │   └── ProtectionError       keys missing or wrong, or a sealed value that does not open
+    ├── AccessError           who asks may not have it
+    │   ├── TokenError        no token, or one that is not valid
+    │   ├── ScopeError        a caller without the scope, or the second factor, that is needed
+    │   └── ConsentError      a member who has not agreed to this use of stored data
+    └── LimitError            more at once than is taken
 
 A message says what is wrong, which value, and what to do. The HTTP status of each class is mapped
 in `service`, its exit code in `cli`; nothing here knows of either.
@@ -69,3 +75,31 @@ class ReleaseError(RiskEngineError):
 
 class StoreError(RiskEngineError):
     """A database that cannot be reached or used."""
+
+
+class AccessError(RiskEngineError):
+    """Who asks may not have what is asked for."""
+
+
+class TokenError(AccessError):
+    """No token, or one that is not valid: forged, expired, revoked, or for somebody else."""
+
+
+class ScopeError(AccessError):
+    """A caller who is known, without the scope or the second factor that is needed."""
+
+    def __init__(self, message: str, scopes: str = "", second_factor: bool = False) -> None:
+        self.scopes, self.second_factor = scopes, second_factor
+        super().__init__(message)
+
+
+class ConsentError(AccessError):
+    """A member who has not agreed to this use of stored data."""
+
+
+class LimitError(RiskEngineError):
+    """More at once than is taken."""
+
+
+class ProtectionError(StoreError):
+    """Keys that are missing or wrong, or a sealed value that does not open."""

@@ -3,7 +3,9 @@
 Business values do not belong here; they are in rate books, policies and model specs.
 """
 
-from pydantic import Field
+from pathlib import Path
+
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -22,3 +24,13 @@ class Settings(BaseSettings):
     models: str = "models"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+
+    keys: Path | None = None
+    keys_json: SecretStr | None = None
+    audit_anchors: Path = Path("audit-anchors.txt")
+    issuer: str = "riskengine"
+    token_minutes: int = Field(default=15, ge=1, le=1_440)
+    request_bytes: int = Field(default=1_048_576, ge=1)
+    batch_items: int = Field(default=1_000, ge=1)
+    requests_per_second: float = Field(default=100.0, gt=0)
+    cors_origins: tuple[str, ...] = ()

@@ -1,6 +1,13 @@
 """The command line: each command is a thin call, every mistake is one line and exit code 2."""
 
-from riskengine.cli import data, models, prices, profiles, releases  # noqa: F401  registers their commands
+from riskengine.cli import (  # noqa: F401  registers their commands
+    data,
+    models,
+    prices,
+    profiles,
+    releases,
+    security,
+)
 from riskengine.cli.app import run as main
 
 __all__ = ["main"]

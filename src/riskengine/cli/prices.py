@@ -66,13 +66,24 @@ def serve(
     import uvicorn
 
     from riskengine.registry import load_registered
+    from riskengine.security.database import OwnDatabase
     from riskengine.service.app import create_app
+    from riskengine.service.security import listening_host, security_of
     from riskengine.store import ProfileStore
 
     settings = Settings()
+    security = security_of(settings, lambda: OwnDatabase(settings.store))
+    asked, has_keys = host or settings.host, security.protected is not None
+    listens = listening_host(asked, has_keys=has_keys)
+    if not has_keys:
+        console.print(
+            f"No keys: serving this machine only, at {listens}, without tokens. For others, set"
+            " RISKENGINE_KEYS and run `riskengine keys new`.",
+            soft_wrap=True,
+        )
     with ProfileStore(settings.store) as store:
-        application = create_app(lambda: load_registered(settings), store=store)
-        uvicorn.run(application, host=host or settings.host, port=port or settings.port)
+        application = create_app(lambda: load_registered(settings), store=store, security=security)
+        uvicorn.run(application, host=listens, port=port or settings.port, server_header=False)
 
 
 @app.command()

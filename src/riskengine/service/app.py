@@ -9,10 +9,10 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -21,6 +21,8 @@ from riskengine.engine import quote, recommend
 from riskengine.errors import ReleaseError, RiskEngineError
 from riskengine.profiles.questions import answers_to_columns
 from riskengine.release import Release
+from riskengine.security.consents import ConsentPurpose
+from riskengine.security.scopes import Caller, Scope
 from riskengine.service import problems
 from riskengine.service.contracts import (
     MemberRequest,
@@ -37,6 +39,12 @@ from riskengine.service.members import (
     known_of,
     profile_response,
     read_profile,
+)
+from riskengine.service.security import (
+    Security,
+    caller,
+    install_security,
+    use_stored_profile,
 )
 from riskengine.store import ProfileStore
 
@@ -83,6 +91,11 @@ class Holder:
         return self._release
 
 
+_Quotes = Annotated[Caller, Depends(caller(Scope.QUOTES))]
+_Recommendations = Annotated[Caller, Depends(caller(Scope.RECOMMENDATIONS))]
+_Profiles = Annotated[Caller, Depends(caller(Scope.PROFILES))]
+_Metrics = Annotated[Caller, Depends(caller(Scope.METRICS))]
+
 _NO_MEMBER: dict[int | str, dict[str, Any]] = {
     404: {"model": problems.ProblemDetails, "description": "No profile of this member"},
 }
@@ -99,10 +112,12 @@ def create_app(
     source: Callable[[], Release],
     today: Callable[[], date] = lambda: datetime.now().astimezone().date(),
     store: ProfileStore | None = None,
+    security: Security | None = None,
 ) -> FastAPI:
     """The application; `source` loads the release at start-up, `today` dates undated requests.
 
     `store` holds the profiles of members that requests may name; it is closed by who made it.
+    Without `security` it serves its own machine only.
     """
     holder = Holder()
 
@@ -118,6 +133,7 @@ def create_app(
         lifespan=lifespan,
     )
     problems.install(app)
+    install_security(app, security)
     _add_probes(app, holder)
     _add_prices(app, holder, today, store)
     _add_members(app, store)
@@ -131,7 +147,7 @@ def _add_probes(app: FastAPI, holder: Holder) -> None:
         return Health(status="ok")
 
     @app.get("/readyz", tags=["operations"], responses={503: {"model": Readiness}})
-    async def readyz() -> JSONResponse:
+    async def readyz(_: _Metrics) -> JSONResponse:
         """Whether prices can be served, and if not, what to do."""
         body = Readiness(
             ready=holder.ready,
@@ -145,9 +161,10 @@ def _add_prices(
     app: FastAPI, holder: Holder, today: Callable[[], date], store: ProfileStore | None
 ) -> None:
     @app.post("/v1/quotes", tags=["prices"], responses=_PROBLEMS | _NO_MEMBER)
-    async def quotes(request: MemberRequest) -> QuoteResponse:
+    async def quotes(request: MemberRequest, who: _Quotes) -> QuoteResponse:
         """Price plans for one member, with every step and relativity."""
         release, as_of = holder.release, request.as_of or today()
+        await use_stored_profile(app, who, request.member_id, ConsentPurpose.PRICING)
         known = await known_of(store, release, request, as_of)
         columns = answers_to_columns(release.questions, known.answers)
         result = quote(release, columns, as_of, request.plans)
@@ -155,9 +172,12 @@ def _add_prices(
         return response.model_copy(update=_source(known))
 
     @app.post("/v1/recommendations", tags=["prices"], responses=_PROBLEMS | _NO_MEMBER)
-    async def recommendations(request: MemberRequest) -> RecommendationResponse:
+    async def recommendations(
+        request: MemberRequest, who: _Recommendations
+    ) -> RecommendationResponse:
         """Rank plans for one member, with reasons in Chinese and English."""
         release, as_of = holder.release, request.as_of or today()
+        await use_stored_profile(app, who, request.member_id, ConsentPurpose.RECOMMENDATION)
         known = await known_of(store, release, request, as_of)
         columns = answers_to_columns(release.questions, known.answers)
         result = recommend(release, columns, as_of, request.plans)
@@ -165,7 +185,7 @@ def _add_prices(
         return response.model_copy(update=_source(known))
 
     @app.get("/v1/products", tags=["products"], responses={503: _PROBLEMS[503]})
-    async def products() -> ProductsResponse:
+    async def products(_: _Quotes) -> ProductsResponse:
         """The plans with their texts, and the questions a quote can use."""
         return products_response(holder.release)
 
@@ -176,8 +196,10 @@ def _add_members(app: FastAPI, store: ProfileStore | None) -> None:
         tags=["members"],
         responses={**_NO_MEMBER, 503: _PROBLEMS[503]},
     )
-    async def profile(member_id: str) -> ProfileResponse:
+    async def profile(member_id: str, who: _Profiles) -> ProfileResponse:
         """The latest published profile of a member, with titles in both languages."""
+        either = (ConsentPurpose.PRICING, ConsentPurpose.RECOMMENDATION)
+        await use_stored_profile(app, who, member_id, *either)
         return profile_response(await read_profile(store, member_id))
 
 
