@@ -18,7 +18,7 @@ class ConsentRequest(Message):
     """Consent to a purpose given, or with `given` false withdrawn; `wording` names its text."""
 
     purpose: ConsentPurpose
-    given: bool
+    given: bool = Field(strict=True)
     wording: str = Field(min_length=1, max_length=64, description="Version of the text shown.")
 
 
