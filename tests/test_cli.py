@@ -14,11 +14,15 @@ from fastapi.testclient import TestClient
 
 from riskengine import cli
 from riskengine.cli.app import console
-from riskengine.registry import load_registered
-from riskengine.service.app import create_app
+from riskengine.registry import decisions, load_registered
+from riskengine.service.app import Outside, create_app
+from riskengine.service.holding import Named
+from riskengine.service.source import RegisteredReleases
 from riskengine.settings import Settings
+from riskengine.store import Database
 from riskengine.tables import Tables
 from tests.conftest import ROOT
+from tests.golden.rewrite import KEPT_RELEASE
 
 
 @dataclass(frozen=True)
@@ -131,9 +135,9 @@ def test_quote_batch_and_service_agree(run: Run, place: Path, settings: Settings
         "quote", "--answers", json.dumps(answers), "--plan", row["plan"], "--as-of", "2026-01-01"
     )
     (offer,) = json.loads(told.out)["offers"]
-    with TestClient(create_app(lambda: load_registered(settings))) as client:
+    with TestClient(create_app(Outside(RegisteredReleases(settings)), settings)) as client:
         body = {"answers": answers, "as_of": "2026-01-01", "plans": [row["plan"]]}
-        (live,) = client.post("/v1/quotes", json=body).json()["offers"]
+        (live,) = client.post("/v1/prices", json=body).json()["offers"]
     assert offer == live
     assert offer["offered_premium"] == str(priced["offered_premium"])
 
@@ -318,3 +322,66 @@ def test_help_lists_every_command_with_a_sentence(run: Run) -> None:
         "promote",
     ):
         assert re.search(rf"^\s+{command}\s+\w+", told, re.M), command
+
+
+@pytest.mark.usefixtures("demo")
+def test_a_stored_quote_is_replayed_and_a_broken_promise_is_told(
+    run: Run, place: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RISKENGINE_STORE", f"sqlite:///{place}/store.db")
+    assert run("store", "upgrade").out == "The store is at version 0003\n"
+    database = Database(f"sqlite:///{place}/store.db")
+    outside = Outside(RegisteredReleases(settings), database)
+    with TestClient(create_app(outside, settings)) as client:
+        body = {"answers": {"age": 43, "sex": "female"}, "as_of": "2026-01-01"}
+        quote = client.post("/v1/quotes", json=body).json()
+    done = run("quote", "replay", quote["quote_id"])
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith("Replayed to the cent.\n")
+    for offer in quote["offers"]:
+        assert f"  {offer['plan']}: {offer['offered_premium']}\n" in done.out
+    with database.writing() as connection:
+        connection.exec_driver_sql(
+            "update quotes set body = replace(cast(body as text), '\"USD\"', '\"EUR\"')"
+        )
+    database.close()
+    done = run("quote", "replay", quote["quote_id"])
+    assert done.code == 1
+    assert "differs: currency: stored 'EUR', replayed 'USD'" in done.out
+    other = run("quote", "replay", quote["quote_id"], "--release", str(KEPT_RELEASE))
+    assert other.code == 2
+    assert "was priced by release" in other.err
+    assert "no quote 'x' is stored" in run("quote", "replay", "x").err
+
+
+@pytest.mark.usefixtures("demo")
+def test_an_alias_moves_with_a_reason_that_is_kept(run: Run, settings: Settings) -> None:
+    done = run("release", "promote", "study", "1", "--to", "challenger", "--reason", "a trial")
+    digest = load_registered(settings).hash
+    assert (done.code, done.out) == (
+        0, f"challenger of study: none -> version 1 ({digest[:12]})\n",
+    )  # fmt: skip
+    assert RegisteredReleases(settings).named() == {"study": Named(digest, digest)}
+    (kept,) = decisions(settings, settings.registered_name)
+    assert (kept["alias"], kept["reason"], kept["before"]) == ("challenger", "a trial", None)
+    for arguments, said in (
+        (("study", "1", "--reason", " "), "a promotion needs a reason"),
+        (("study", "7", "--reason", "x"), "no version 7 of riskengine is registered"),
+        (("study", "1", "--to", "latest", "--reason", "x"), "no service follows alias 'latest'"),
+    ):
+        refused = run("release", "promote", *arguments)
+        assert (refused.code, said in refused.err) == (2, True), refused.err
+    table = run("release", "diff", "champion", "challenger", "--as-of", "2026-01-01").out
+    assert table.count("+0.00%") == 8
+
+
+def test_every_setting_is_told_with_its_source(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RISKENGINE_STORE", "postgresql+psycopg://me:secret@there/base")
+    monkeypatch.setenv("RISKENGINE_MARKETS", "study, cn")
+    done = run("settings")
+    assert Settings().markets == ("study", "cn")
+    assert "secret" not in done.out
+    assert re.search(
+        r"RISKENGINE_STORE +│ postgresql\+psycopg://me:\*\*\*@there/base +│ env", done.out
+    )
+    assert re.search(r"RISKENGINE_PORT +│ 8000 +│ default", done.out)

@@ -45,7 +45,8 @@ from riskengine.risk.model import RiskModel
 from riskengine.risk.outcome import outcome_of
 from riskengine.risk.spec import ModelSpec, read_spec
 from riskengine.risk.yardstick import held_out_average, held_out_glm
-from riskengine.service.contracts import quote_response, recommendation_response
+from riskengine.service.body import dumped
+from riskengine.service.contracts import prices_body, recommendation_response
 from riskengine.settings import Settings
 from riskengine.sources.check import check_tables
 from riskengine.sources.rand_hie import read_study, tables_from_study
@@ -237,10 +238,10 @@ def _write(
         f" time). Release {release.hash[:12]}, priced as of {AS_OF}.",
     )
     # Named by the release, so that a second run writes the same bytes.
-    told = quote_response(f"demo-{release.hash[:12]}", release, answers, quoted)
+    told = {"quote_id": f"demo-{release.hash[:12]}", **prices_body(release, answers, quoted)}
     advised = recommendation_response(f"demo-{release.hash[:12]}", release, AS_OF, ranked)
     texts = {
-        "quote.json": told.model_dump_json(indent=1),
+        "quote.json": dumped(told, indent=True).decode(),
         "recommendation.json": advised.model_dump_json(indent=1),
         "plans.svg": plans_chart([item for item, _ in ranked.items])["en"],
         "report.html": render_report(title, lead, sections),

@@ -6,7 +6,9 @@
     │   ├── TableError        a table: missing column, wrong type, too many bad rows
     │   └── SpecError         a model spec, product file or rate book
     ├── UnknownNameError      a plan, factor, level or date that is not there
-    │   └── UnknownMemberError    a member of whom nothing is stored
+    │   ├── UnknownMemberError    a member of whom nothing is stored
+    │   └── UnknownQuoteError     a quote that was never stored
+    ├── ConflictError         what is asked for does not fit what is stored already
     ├── ReleaseError          a release that is missing, changed or cannot be used
     ├── StoreError            a database that cannot be reached or used
     │   └── ProtectionError       keys missing or wrong, or a sealed value that does not open
@@ -67,6 +69,14 @@ class UnknownNameError(RiskEngineError):
 
 class UnknownMemberError(UnknownNameError):
     """A member of whom nothing is stored."""
+
+
+class UnknownQuoteError(UnknownNameError):
+    """A quote that was never stored."""
+
+
+class ConflictError(RiskEngineError):
+    """What is asked for does not fit what is stored already."""
 
 
 class ReleaseError(RiskEngineError):

@@ -4,13 +4,12 @@ import json
 from datetime import date
 from pathlib import Path
 
-from riskengine.engine import quote
 from riskengine.profiles.build import build_experience
-from riskengine.profiles.questions import answers_to_columns
 from riskengine.release import Release, load_release, save_release
 from riskengine.risk.fit import fit
 from riskengine.risk.spec import read_spec
-from riskengine.service.contracts import quote_response
+from riskengine.service.body import dumped
+from riskengine.service.quoting import Asked, Known, price
 from riskengine.sources.rand_hie import read_study, tables_from_study
 from riskengine.training import assemble_release, complete_experience, learn_utilisation
 from tests.golden.markets import KEPT_PERILS, keep_perils, write_premiums
@@ -52,10 +51,8 @@ def golden_quotes(release: Release) -> list[dict[str, object]]:
     """One quote on all plans for each of the golden members, without its volatile parts."""
     told = []
     for answers in MEMBERS:
-        columns = answers_to_columns(release.questions, answers)
-        result = quote(release, columns, AS_OF, ())
-        response = quote_response("golden", release, answers, result)
-        told.append({"answers": answers, "quote": response.model_dump(mode="json")})
+        body = price(release, Asked(AS_OF, (Known(answers),)))
+        told.append({"answers": answers, "quote": json.loads(dumped(body))})
     return told
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from riskengine.security.database import OwnDatabase
 from riskengine.security.field_encryption import FieldCipher
 from riskengine.security.key_ring import KeyRing, new_ring
+from riskengine.store import Database
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ def cipher(ring: KeyRing) -> FieldCipher:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[OwnDatabase]:
-    opened = OwnDatabase(f"sqlite:///{tmp_path}/deep/security.db")
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(f"sqlite:///{tmp_path}/deep/security.db")
     yield opened
     opened.close()

@@ -10,14 +10,14 @@ import pytest
 import sqlalchemy as sa
 
 from riskengine.security.audit import AuditEvent, AuditLog, _digest
-from riskengine.security.database import OwnDatabase
 from riskengine.security.key_ring import KeyRing, KeyUse, new_ring
 from riskengine.security.tables import AUDIT
+from riskengine.store import Database
 from tests.security.conftest import NOW
 
 
 @pytest.fixture
-def log(database: OwnDatabase, ring: KeyRing, tmp_path: Path) -> AuditLog:
+def log(database: Database, ring: KeyRing, tmp_path: Path) -> AuditLog:
     log = AuditLog(database, lambda: ring, tmp_path / "deep" / "anchors.txt")
     for n in range(1, 6):
         detail = {"rows": n, "text": "李四"}
@@ -25,19 +25,19 @@ def log(database: OwnDatabase, ring: KeyRing, tmp_path: Path) -> AuditLog:
     return log
 
 
-def rows(database: OwnDatabase) -> list[dict[str, object]]:
+def rows(database: Database) -> list[dict[str, object]]:
     with database.reading() as connection:
         found = connection.execute(sa.select(AUDIT).order_by(AUDIT.c.sequence)).mappings()
         return [dict(row) for row in found]
 
 
-def write(database: OwnDatabase, changed: list[dict[str, object]]) -> None:
+def write(database: Database, changed: list[dict[str, object]]) -> None:
     with database.writing() as connection:
         connection.execute(sa.delete(AUDIT))
         connection.execute(sa.insert(AUDIT), changed)
 
 
-def test_a_log_left_alone_is_whole(log: AuditLog, database: OwnDatabase) -> None:
+def test_a_log_left_alone_is_whole(log: AuditLog, database: Database) -> None:
     assert log.verify() == ()
     first, second = rows(database)[:2]
     assert first["previous_hash"] == "0" * 64
@@ -48,7 +48,7 @@ def test_a_log_left_alone_is_whole(log: AuditLog, database: OwnDatabase) -> None
 @pytest.mark.parametrize(
     "column", [c.name for c in AUDIT.columns if c.name not in {"sequence", "kid"}]
 )
-def test_a_change_of_any_column_is_found(log: AuditLog, database: OwnDatabase, column: str) -> None:
+def test_a_change_of_any_column_is_found(log: AuditLog, database: Database, column: str) -> None:
     content = rows(database)
     value = str(content[2][column])
     content[2][column] = ("0" if value[0] != "0" else "1") + value[1:]
@@ -56,7 +56,7 @@ def test_a_change_of_any_column_is_found(log: AuditLog, database: OwnDatabase, c
     assert "record 3 was changed, or was not written by this service" in log.verify()
 
 
-def test_a_record_taken_out_is_found(log: AuditLog, database: OwnDatabase) -> None:
+def test_a_record_taken_out_is_found(log: AuditLog, database: Database) -> None:
     content = rows(database)
     write(database, content[:1] + content[2:])
     assert log.verify() == (
@@ -66,7 +66,7 @@ def test_a_record_taken_out_is_found(log: AuditLog, database: OwnDatabase) -> No
     )
 
 
-def test_a_new_order_is_found(log: AuditLog, database: OwnDatabase) -> None:
+def test_a_new_order_is_found(log: AuditLog, database: Database) -> None:
     content = rows(database)
     content[1]["sequence"], content[2]["sequence"] = 3, 2
     write(database, content)
@@ -77,7 +77,7 @@ def test_a_new_order_is_found(log: AuditLog, database: OwnDatabase) -> None:
 
 @pytest.mark.parametrize("kept", [0, 1, 4])
 def test_a_cut_at_the_end_is_found_by_the_anchors(
-    log: AuditLog, database: OwnDatabase, kept: int
+    log: AuditLog, database: Database, kept: int
 ) -> None:
     with database.writing() as connection:
         connection.execute(sa.delete(AUDIT).where(AUDIT.c.sequence > kept))
@@ -87,7 +87,7 @@ def test_a_cut_at_the_end_is_found_by_the_anchors(
     )
 
 
-def test_a_record_put_in_without_the_key_is_found(log: AuditLog, database: OwnDatabase) -> None:
+def test_a_record_put_in_without_the_key_is_found(log: AuditLog, database: Database) -> None:
     forged = new_ring(NOW).current(KeyUse.AUDIT)
     content = rows(database)
     own = {**content[4], "sequence": 6, "previous_hash": content[4]["hash"], "actor": "nobody"}
@@ -101,7 +101,7 @@ def test_a_record_put_in_without_the_key_is_found(log: AuditLog, database: OwnDa
 
 
 def test_the_last_records_written_anew_are_found_though_the_key_is_known(
-    log: AuditLog, database: OwnDatabase, ring: KeyRing
+    log: AuditLog, database: Database, ring: KeyRing
 ) -> None:
     """Who has database and key, but not the anchors, can still not rewrite what happened."""
     content = rows(database)
@@ -112,7 +112,7 @@ def test_the_last_records_written_anew_are_found_though_the_key_is_known(
 
 
 def test_missing_anchors_are_told_and_none_are_asked_for_where_none_are_kept(
-    log: AuditLog, database: OwnDatabase, ring: KeyRing, tmp_path: Path
+    log: AuditLog, database: Database, ring: KeyRing, tmp_path: Path
 ) -> None:
     (tmp_path / "deep" / "anchors.txt").unlink()
     (fault,) = log.verify()
@@ -121,7 +121,7 @@ def test_missing_anchors_are_told_and_none_are_asked_for_where_none_are_kept(
 
 
 def test_records_of_earlier_keys_stay_good(
-    log: AuditLog, database: OwnDatabase, ring: KeyRing, tmp_path: Path
+    log: AuditLog, database: Database, ring: KeyRing, tmp_path: Path
 ) -> None:
     rotated = ring.rotated(KeyUse.AUDIT, NOW)
     after = AuditLog(database, lambda: rotated, tmp_path / "deep" / "anchors.txt")
@@ -130,9 +130,7 @@ def test_records_of_earlier_keys_stay_good(
     assert len({row["kid"] for row in rows(database)}) == 2
 
 
-def test_two_processes_write_one_chain(
-    database: OwnDatabase, ring: KeyRing, tmp_path: Path
-) -> None:
+def test_two_processes_write_one_chain(database: Database, ring: KeyRing, tmp_path: Path) -> None:
     logs = [AuditLog(database, lambda: ring, tmp_path / "anchors.txt") for _ in range(3)]
 
     def many(log: AuditLog) -> list[int]:

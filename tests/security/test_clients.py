@@ -9,18 +9,18 @@ import sqlalchemy as sa
 
 from riskengine.errors import InputError, LimitError, StoreError, TokenError
 from riskengine.security.clients import ClientStore, Credentials, Shown
-from riskengine.security.database import OwnDatabase
 from riskengine.security.field_encryption import FieldCipher
 from riskengine.security.scopes import Caller, Scope
 from riskengine.security.second_factor import code_at
 from riskengine.security.tables import CLIENTS
+from riskengine.store import Database
 from tests.security.conftest import NOW
 
 MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def clients(database: OwnDatabase, cipher: FieldCipher) -> ClientStore:
+def clients(database: Database, cipher: FieldCipher) -> ClientStore:
     return ClientStore(database, cipher)
 
 
@@ -34,7 +34,7 @@ def person(clients: ClientStore) -> Shown:
 
 
 def test_a_machine_is_known_by_its_secret_until_it_is_revoked(
-    clients: ClientStore, database: OwnDatabase
+    clients: ClientStore, database: Database
 ) -> None:
     shown = clients.add("front-end", [Scope.QUOTES, Scope.FEEDBACK], NOW, person=False)
     assert (len(shown.secret), shown.otpauth) == (43, None)
@@ -128,7 +128,7 @@ def test_a_new_enrolment_ends_the_old_app(clients: ClientStore) -> None:
 
 
 def test_a_machine_has_no_code_and_a_moved_seed_does_not_open(
-    clients: ClientStore, database: OwnDatabase
+    clients: ClientStore, database: Database
 ) -> None:
     machine = clients.add("front-end", [Scope.QUOTES], NOW, person=False)
     with pytest.raises(TokenError, match="has no second factor: leave the code out"):

@@ -5,10 +5,10 @@ import sqlalchemy as sa
 
 from riskengine.errors import ConsentError
 from riskengine.security.consents import Consent, ConsentPurpose, ConsentStore
-from riskengine.security.database import OwnDatabase
 from riskengine.security.field_encryption import FieldCipher
 from riskengine.security.key_ring import KeyRing, KeyUse
 from riskengine.security.tables import CONSENTS
+from riskengine.store import Database
 from tests.security.conftest import NOW
 
 PRICING, RECOMMENDATION = ConsentPurpose.PRICING, ConsentPurpose.RECOMMENDATION
@@ -18,7 +18,7 @@ def consent(purpose: ConsentPurpose, *, given: bool, at: str = "2026-03-01T12:00
     return Consent(purpose, given, "2026-01", "front-end", at)
 
 
-def test_the_last_record_of_a_purpose_counts(database: OwnDatabase, cipher: FieldCipher) -> None:
+def test_the_last_record_of_a_purpose_counts(database: Database, cipher: FieldCipher) -> None:
     consents = ConsentStore(database, cipher)
     with pytest.raises(ConsentError, match="has not agreed: the stored profile is not used for pr"):
         consents.require("m1", PRICING)
@@ -40,7 +40,7 @@ def test_the_last_record_of_a_purpose_counts(database: OwnDatabase, cipher: Fiel
 
 
 def test_records_are_found_after_the_index_key_was_rotated_and_tell_no_member(
-    database: OwnDatabase, ring: KeyRing
+    database: Database, ring: KeyRing
 ) -> None:
     ConsentStore(database, FieldCipher(lambda: ring)).record(
         "李四-007", consent(PRICING, given=True)

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from riskengine.security.database import OwnDatabase
 from riskengine.security.member_rows import (
     MemberRows,
     Row,
@@ -15,17 +14,21 @@ from riskengine.security.member_rows import (
     export_member,
     without,
 )
+from riskengine.store import Database
 
 TABLES = sa.MetaData()
 PROFILES = sa.Table(
-    "profiles", TABLES, sa.Column("member", sa.String, primary_key=True), sa.Column("age", sa.Float)
+    "some_profiles",
+    TABLES,
+    sa.Column("member", sa.String, primary_key=True),
+    sa.Column("age", sa.Float),
 )
 QUOTES = sa.Table(
-    "quotes", TABLES, sa.Column("id", sa.Integer, primary_key=True),
+    "some_quotes", TABLES, sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("member", sa.String), sa.Column("body", sa.Text),
 )  # fmt: skip
 FEEDBACK = sa.Table(
-    "feedback", TABLES, sa.Column("id", sa.Integer, primary_key=True),
+    "some_feedback", TABLES, sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("quote", sa.Integer), sa.Column("text", sa.String),
 )  # fmt: skip
 LATER = sa.Table("later", sa.MetaData(), sa.Column("id", sa.String, primary_key=True))
@@ -53,7 +56,7 @@ HOLDINGS = (
 
 
 @pytest.fixture
-def filled(database: OwnDatabase) -> OwnDatabase:
+def filled(database: Database) -> Database:
     with database.writing() as connection:
         TABLES.create_all(connection)
         for n, member in enumerate(["m1", "m2", "m1"]):
@@ -64,7 +67,7 @@ def filled(database: OwnDatabase) -> OwnDatabase:
     return database
 
 
-def test_an_export_tells_everything_of_one_member(filled: OwnDatabase) -> None:
+def test_an_export_tells_everything_of_one_member(filled: Database) -> None:
     told = export_member(filled, HOLDINGS, "m1")
     assert told["profiles"] == [{"member": "m1", "age": 43.0}]
     assert [row["id"] for row in told["quotes"]] == [0, 2]
@@ -75,7 +78,7 @@ def test_an_export_tells_everything_of_one_member(filled: OwnDatabase) -> None:
     }  # fmt: skip
 
 
-def test_erasure_takes_the_member_and_leaves_amounts_and_others(filled: OwnDatabase) -> None:
+def test_erasure_takes_the_member_and_leaves_amounts_and_others(filled: Database) -> None:
     other = export_member(filled, HOLDINGS, "m2")
     assert erase_member(filled, HOLDINGS, "m1") == {
         "profiles": 1, "quotes": 2, "feedback": 2, "later": 0,
@@ -92,7 +95,7 @@ def test_erasure_takes_the_member_and_leaves_amounts_and_others(filled: OwnDatab
         assert list(texts) == [None, "said 1", None]
 
 
-def test_an_erasure_that_fails_erases_nothing(filled: OwnDatabase) -> None:
+def test_an_erasure_that_fails_erases_nothing(filled: Database) -> None:
     def breaks(_: Row) -> None:
         message = "no"
         raise RuntimeError(message)

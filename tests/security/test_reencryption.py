@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from riskengine.security.database import OwnDatabase
 from riskengine.security.field_encryption import FieldCipher, kid_of
 from riskengine.security.key_ring import KeyRing, KeyUse
 from riskengine.security.reencryption import PLAIN, SealedColumn, keys_in_use, reencrypt
+from riskengine.store import Database
 from tests.security.conftest import NOW
 
 TABLE = sa.Table(
@@ -24,7 +24,7 @@ COLUMNS = (
 )
 
 
-def fill(database: OwnDatabase, cipher: FieldCipher) -> None:
+def fill(database: Database, cipher: FieldCipher) -> None:
     with database.writing() as connection:
         TABLE.create(connection)
         for n in range(7):
@@ -34,13 +34,13 @@ def fill(database: OwnDatabase, cipher: FieldCipher) -> None:
             connection.execute(TABLE.insert(), row | ({"text": None} if n == 3 else {}))
 
 
-def stored(database: OwnDatabase) -> list[sa.Row[tuple[str, str, bytes]]]:
+def stored(database: Database) -> list[sa.Row[tuple[str, str, bytes]]]:
     with database.reading() as connection:
         return list(connection.execute(sa.select(TABLE).order_by(TABLE.c.id)))
 
 
 def test_all_values_come_under_the_new_key_batch_by_batch(
-    database: OwnDatabase, ring: KeyRing, cipher: FieldCipher
+    database: Database, ring: KeyRing, cipher: FieldCipher
 ) -> None:
     fill(database, cipher)
     old = ring.current(KeyUse.ENCRYPTION).kid
@@ -63,7 +63,7 @@ def test_all_values_come_under_the_new_key_batch_by_batch(
 class Busy:
     """Somebody else writes between the reading of a batch and its replacement."""
 
-    def __init__(self, database: OwnDatabase, value: bytes) -> None:
+    def __init__(self, database: Database, value: bytes) -> None:
         self._database, self._value, self._wrote = database, value, False
 
     @contextmanager
@@ -83,7 +83,7 @@ class Busy:
 
 
 def test_what_was_written_meanwhile_is_not_overwritten(
-    database: OwnDatabase, ring: KeyRing, cipher: FieldCipher
+    database: Database, ring: KeyRing, cipher: FieldCipher
 ) -> None:
     fill(database, cipher)
     newer = cipher.seal(b"newer", "answers.body/2")
@@ -96,7 +96,7 @@ def test_what_was_written_meanwhile_is_not_overwritten(
 
 
 def test_a_table_that_is_not_there_yet_has_nothing_to_seal(
-    database: OwnDatabase, cipher: FieldCipher
+    database: Database, cipher: FieldCipher
 ) -> None:
     assert reencrypt(database, COLUMNS, cipher) == 0
     assert keys_in_use(database, COLUMNS) == {}

@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import reduce
 
@@ -10,22 +9,25 @@ from hypothesis import strategies as st
 
 from riskengine.errors import ReleaseError
 from riskengine.release import Release
-from riskengine.service.app import create_app
-from riskengine.service.contracts import EXAMPLE_ANSWERS
+from riskengine.service.app import Outside, create_app
+from riskengine.service.holding import FixedReleases, Named
+from riskengine.service.requests import EXAMPLE_ANSWERS
+from riskengine.settings import Settings
+from tests.service.running import application
 
 BODY = {"answers": EXAMPLE_ANSWERS, "as_of": "2026-01-01"}
 
 
 @pytest.fixture(scope="module")
-def client(release: Release) -> Iterator[TestClient]:
-    app = create_app(lambda: release, today=lambda: date(2026, 3, 1))
-    with TestClient(app) as client:
+def client(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with TestClient(application(tmp_path_factory.mktemp("store"), release)) as client:
         yield client
 
 
-def no_release() -> Release:
-    message = "no release 'champion': run `riskengine demo`"
-    raise ReleaseError(message)
+class NoReleases(FixedReleases):
+    def named(self) -> dict[str, Named]:
+        message = "no release 'champion': run `riskengine demo`"
+        raise ReleaseError(message)
 
 
 def replay(steps: list[dict[str, object]]) -> str:
@@ -73,6 +75,12 @@ def test_two_quotes_have_two_ids_and_one_price(client: TestClient) -> None:
     first, second = (client.post("/v1/quotes", json=BODY).json() for _ in range(2))
     assert first.pop("quote_id") != second.pop("quote_id")
     assert first == second
+    prices = client.post("/v1/prices", json=BODY).json()
+    assert {
+        **prices,
+        "created_at": first["created_at"],
+        "valid_until": first["valid_until"],
+    } == first
 
 
 def test_an_undated_request_is_dated_today(client: TestClient) -> None:
@@ -171,7 +179,7 @@ def test_products_carry_texts_and_questions(client: TestClient, release: Release
 
 
 def test_without_a_release_the_service_says_what_to_run() -> None:
-    with TestClient(create_app(no_release)) as client:
+    with TestClient(create_app(Outside(NoReleases({})), Settings())) as client:
         assert client.get("/healthz").json() == {"status": "ok"}
         ready = client.get("/readyz")
         assert ready.status_code == 503
@@ -179,6 +187,11 @@ def test_without_a_release_the_service_says_what_to_run() -> None:
             "ready": False,
             "release": None,
             "detail": "no release 'champion': run `riskengine demo`",
+            "releases": {},
+            "parts": {
+                "releases": "no release 'champion': run `riskengine demo`",
+                "store": "this service has no store: set RISKENGINE_STORE",
+            },
         }
         for answer in (
             client.post("/v1/quotes", json=BODY),
@@ -194,11 +207,13 @@ def test_ready_with_a_release(client: TestClient, release: Release) -> None:
         "ready": True,
         "release": release.hash,
         "detail": "ready",
+        "releases": {"study": release.hash},
+        "parts": {"releases": "ready", "store": "ready"},
     }
 
 
 def test_unknown_paths_and_methods_are_problem_details(client: TestClient) -> None:
-    for answer, status in ((client.get("/v1/nothing"), 404), (client.get("/v1/quotes"), 405)):
+    for answer, status in ((client.get("/v1/nothing"), 404), (client.get("/v1/prices"), 405)):
         assert answer.status_code == status
         assert answer.headers["content-type"] == "application/problem+json"
 

@@ -10,9 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from riskengine.release import Release
-from riskengine.service.app import create_app
-from riskengine.service.contracts import EXAMPLE_ANSWERS
+from riskengine.service.requests import EXAMPLE_ANSWERS
 from riskengine.store import ProfileStore
+from tests.service.running import application
 
 STORED = {**EXAMPLE_ANSWERS, "page_views_free_care_90d": 3.0, "of_a_later_version": 1.0}
 
@@ -24,9 +24,8 @@ def client(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     pq.write_table(table, folder / "p.parquet")
     with ProfileStore(f"sqlite:///{folder}/store.db") as store:
         store.publish(folder / "p.parquet")
-        app = create_app(lambda: release, lambda: date(2026, 3, 1), store)
-        with TestClient(app) as client:
-            yield client
+    with TestClient(application(folder, release)) as client:
+        yield client
 
 
 def test_a_stored_profile_gives_the_price_of_the_same_answers(client: TestClient) -> None:
@@ -86,9 +85,11 @@ def test_an_unknown_member_is_404_and_a_later_profile_422(client: TestClient) ->
 
 
 def test_without_a_store_members_are_503_and_answers_still_priced(release: Release) -> None:
-    with TestClient(create_app(lambda: release)) as client:
+    with TestClient(application(None, release)) as client:
         assert client.get("/v1/members/a/profile").status_code == 503
         answer = client.post("/v1/quotes", json={"member_id": "a"})
         assert answer.status_code == 503
         assert "set RISKENGINE_STORE" in answer.json()["detail"]
-        assert client.post("/v1/quotes", json={"answers": EXAMPLE_ANSWERS}).status_code == 200
+        body = {"answers": EXAMPLE_ANSWERS}
+        assert client.post("/v1/quotes", json=body).status_code == 503
+        assert client.post("/v1/prices", json=body).status_code == 200

@@ -21,7 +21,6 @@ from joserfc.jwk import KeySet
 
 from riskengine.errors import LimitError
 from riskengine.release import Release
-from riskengine.security.database import OwnDatabase
 from riskengine.security.key_ring import KeyFile, KeyUse, new_ring, write_key_ring
 from riskengine.security.member_log import protect_handlers
 from riskengine.security.rate_limit import Rate
@@ -29,8 +28,9 @@ from riskengine.security.scopes import Scope
 from riskengine.security.second_factor import code_at
 from riskengine.security.tables import AUDIT
 from riskengine.service import problems
-from riskengine.service.app import create_app
-from riskengine.service.contracts import EXAMPLE_ANSWERS
+from riskengine.service.app import Outside, create_app
+from riskengine.service.holding import FixedReleases
+from riskengine.service.requests import EXAMPLE_ANSWERS
 from riskengine.service.security import (
     Limits,
     Protected,
@@ -42,7 +42,8 @@ from riskengine.service.security import (
 )
 from riskengine.service.security.middleware import OPEN_PATHS
 from riskengine.settings import Settings
-from riskengine.store import ProfileStore
+from riskengine.store import Database, ProfileStore
+from riskengine.store.schema import PROFILES, QUOTES
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MEMBER = "李 4/ä-007"
@@ -90,11 +91,12 @@ def service(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Itera
         [{"member_id": MEMBER, "as_of": date(2025, 12, 1), **EXAMPLE_ANSWERS}]
     )
     pq.write_table(table, folder / "p.parquet")
+    database = Database(url)
     settings = Settings(
         keys=folder / "keys.json", audit_anchors=folder / "anchors.txt", request_bytes=20_000,
         store=url,
     )  # fmt: skip
-    security = security_of(settings, lambda: OwnDatabase(url))
+    security = security_of(settings, database)
     assert security.protected is not None
     limits = replace(security.limits, token_rate=Rate(1_000, 1_000))
     secrets = {
@@ -113,16 +115,16 @@ def service(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Itera
         TestClient(FastAPI()), security.protected, folder, START, shown | {"li.wei": li.secret},
         str(li.otpauth),
     )  # fmt: skip
-    with ProfileStore(url) as store:
-        store.publish(folder / "p.parquet")
-        app = create_app(
-            lambda: release,
-            lambda: date(2026, 3, 1),
-            store,
-            replace(security, clock=made.clock, limits=limits),
-        )
-        with TestClient(app, raise_server_exceptions=False) as made.http:
-            yield made
+    cipher = security.protected.cipher
+    ProfileStore(database, cipher).publish(folder / "p.parquet")
+    outside = Outside(
+        FixedReleases.of(release), database, cipher, lambda: datetime(2026, 3, 1, 12, tzinfo=UTC)
+    )
+    secured = replace(security, clock=made.clock, limits=limits)
+    app = create_app(outside, settings, secured)
+    with TestClient(app, raise_server_exceptions=False) as made.http:
+        yield made
+    database.close()
 
 
 def test_every_route_but_the_probe_of_life_needs_a_token(service: Service) -> None:
@@ -286,7 +288,47 @@ def test_a_member_gets_all_data_and_is_erased(service: Service) -> None:
     assert "member_index" not in kept
     assert service.http.delete(path, headers=front).status_code == 403
     answer = service.http.delete(path, headers=care)
-    assert answer.json() == {"member_id": "m-export", "erased": {"consents": 1}}
+    assert answer.json() == {
+        "member_id": "m-export",
+        "erased": {"profiles": 0, "quotes": 0, "feedback": 0, "consents": 1},
+    }
+
+
+def test_a_quote_is_sealed_told_and_erased_but_for_its_amounts(service: Service) -> None:
+    front, care = service.bearer("front-end"), service.bearer("care")
+    consent = {"purpose": "pricing", "given": True, "wording": "2026-01"}
+    service.http.post(f"{MEMBER_PATH}/consents", json=consent, headers=front)
+    named = {"member_id": MEMBER, "plans": ["free_care"]}
+    quote = service.http.post("/v1/quotes", json=named, headers=front).json()
+    path = f"/v1/quotes/{quote['quote_id']}"
+    database = service.protected.database
+    with database.reading() as connection:
+        row = connection.execute(sa.select(QUOTES).where(QUOTES.c.quote_id == quote["quote_id"]))
+        (kept,) = row.mappings()
+        profile = connection.execute(sa.select(PROFILES)).one()
+    for stored in (kept["inputs"], kept["body"], profile.features.encode()):
+        assert stored.startswith(b"sealed1:encryption-")
+    assert MEMBER not in str(kept) + str(profile)
+    told = service.http.get(f"{MEMBER_PATH}/export", headers=care).json()["data"]
+    assert told["profiles"][0]["features"]["age"] == 43
+    assert quote["quote_id"] in {one["quote_id"] for one in told["quotes"]}
+    erased = service.http.delete(MEMBER_PATH, headers=care).json()["erased"]
+    assert (erased["profiles"], erased["quotes"]) == (1, len(told["quotes"]))
+    assert service.http.get(f"{MEMBER_PATH}/export", headers=care).json()["data"]["quotes"] == []
+    after = service.http.get(path, headers=front).json()["quote"]
+    assert after["offers"][0]["offered_premium"] == quote["offers"][0]["offered_premium"]
+    assert after["release"] == quote["release"]
+    assert after["member_id"] is None
+    assert after["offers"][0]["relativities"] is None
+    named = {"member_id": MEMBER, "plans": ["free_care"]}
+    assert service.http.post("/v1/quotes", json=named, headers=front).status_code == 404
+    with database.reading() as connection:
+        inputs = connection.execute(
+            sa.select(QUOTES.c.inputs).where(QUOTES.c.quote_id == quote["quote_id"])
+        ).scalar_one()
+    opened = service.protected.cipher.unseal(inputs, f"quotes/{quote['quote_id']}").decode()
+    assert "self_rated_health" not in opened
+    assert MEMBER not in opened
 
 
 def test_what_was_done_is_in_the_audit_log_without_members(service: Service) -> None:
@@ -413,7 +455,7 @@ def test_without_keys_only_this_machine_is_served() -> None:
         assert answer.status_code == status, peer
         assert client.get("/healthz").status_code == 404
     assert "serves its own machine only" in answer.json()["detail"]
-    assert TestClient(small()).get("/v1/members/m/consents").status_code == 503
+    assert TestClient(small()).get("/v1/members/m/consents").status_code == 404
 
 
 def test_a_batch_has_a_limit() -> None:

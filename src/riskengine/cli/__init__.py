@@ -5,8 +5,10 @@ from riskengine.cli import (  # noqa: F401  registers their commands
     models,
     prices,
     profiles,
+    quotes,
     releases,
     security,
+    serving,
 )
 from riskengine.cli.app import run as main
 

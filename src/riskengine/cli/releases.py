@@ -86,6 +86,49 @@ def show(named: Named) -> None:
     print(json.dumps(told, ensure_ascii=False, indent=1))  # noqa: T201
 
 
+@release.command()
+def diff(old: Named, new: Named, as_of: AsOf = None) -> None:
+    """Which prices move from one release to another, on a fixed portfolio made of the questions.
+
+    Changes are shares of the old premium; the greatest one is the furthest from 0.
+    """
+    from riskengine.batch.release_diff import release_diff
+    from riskengine.registry import find_release
+
+    settings = Settings()
+    found = release_diff(find_release(settings, old), find_release(settings, new), day(as_of))
+    table = Table(
+        "plan", "members", "old mean", "new mean", "mean change", "greatest", "only old", "only new"
+    )
+    for one in found:
+        table.add_row(
+            one.plan,
+            str(one.members),
+            f"{one.old_mean:,.2f}",
+            f"{one.new_mean:,.2f}",
+            f"{one.mean_change:+.2%}",
+            f"{one.greatest_change:+.2%}",
+            str(one.only_old),
+            str(one.only_new),
+        )
+    console.print(table)
+
+
+@release.command()
+def promote(
+    market: Annotated[str, typer.Argument(help="Market, such as study or cn.")],
+    version: Annotated[str, typer.Argument(help="Version as `release list` numbers it.")],
+    reason: Annotated[str, typer.Option(help="Why; kept with the version.")],
+    to: Annotated[str, typer.Option(help="Alias to move: champion or challenger.")] = "champion",
+) -> None:
+    """Move an alias to a registered release: a service follows it within its poll_seconds."""
+    from riskengine.registry import promote_release
+
+    moved = promote_release(Settings(), market, (version, to), reason)
+    before = "none" if moved.before is None else f"version {moved.before}"
+    console.print(f"{to} of {market}: {before} -> version {moved.version} ({moved.hash[:12]})")
+
+
 @app.command()
 def impact(
     portfolio: Annotated[Path, typer.Option(help="Parquet file, one row a policy.")],

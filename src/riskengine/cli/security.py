@@ -78,13 +78,12 @@ def rotate(
 @keys.command()
 def reencrypt() -> None:
     """Seal everything stored with the newest encryption key, batch by batch; may be repeated."""
-    from riskengine.security.field_encryption import FieldCipher
     from riskengine.security.reencryption import keys_in_use
     from riskengine.security.reencryption import reencrypt as seal_anew
-    from riskengine.service.security.security import SEALED_COLUMNS
+    from riskengine.service.security.holdings import SEALED_COLUMNS
 
     protected = _protected()
-    changed = seal_anew(protected.database, SEALED_COLUMNS, FieldCipher(protected.keys))
+    changed = seal_anew(protected.database, SEALED_COLUMNS, protected.cipher)
     console.print(f"{changed:,} values sealed anew")
     for kid, values in keys_in_use(protected.database, SEALED_COLUMNS).items():
         console.print(f"  {kid}: {values:,} values")
@@ -94,7 +93,7 @@ def reencrypt() -> None:
 def drop(use: Use, kid: Annotated[str, typer.Argument(help="Name of the key.")]) -> None:
     """Take an old key out of the ring; refused while something is sealed with it."""
     from riskengine.security.reencryption import keys_in_use
-    from riskengine.service.security.security import SEALED_COLUMNS
+    from riskengine.service.security.holdings import SEALED_COLUMNS
 
     if use in {KeyUse.AUDIT, KeyUse.INDEX}:
         message = f"old keys for {use} stay: what was written with them is looked up by them"
@@ -176,11 +175,11 @@ def _key_file() -> Path:
 
 
 def _protected() -> "Protected":
-    from riskengine.security.database import OwnDatabase
     from riskengine.service.security import security_of
+    from riskengine.store import Database
 
     settings = Settings()
-    protected = security_of(settings, lambda: OwnDatabase(settings.store)).protected
+    protected = security_of(settings, Database(settings.store)).protected
     if protected is None:
         message = "there are no keys: set RISKENGINE_KEYS, then `riskengine keys new`"
         raise InputError(message)

@@ -101,9 +101,10 @@ def fetch_model(settings: Settings, uri: str) -> Path:
     return folder / inside
 
 
-def move_alias(settings: Settings, model: Registered) -> None:
-    """Point the settings' alias at a version: what is asked for by alias changes now."""
-    connect(settings).set_registered_model_alias(model.name, settings.alias, str(model.version))
+def move_alias(settings: Settings, model: Registered, alias: str | None = None) -> None:
+    """Point an alias, the settings' own where None, at a version: what asks by it changes now."""
+    alias = alias or settings.alias
+    connect(settings).set_registered_model_alias(model.name, alias, str(model.version))
 
 
 def keep_decision(

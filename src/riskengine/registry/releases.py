@@ -6,21 +6,23 @@ has a registered name of its own, so each has its own champion.
 
 import tempfile
 from collections.abc import Callable
-from datetime import date
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import mlflow
 import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from sqlalchemy.exc import SQLAlchemyError
 
 from riskengine import __version__
-from riskengine.errors import ReleaseError
+from riskengine.errors import InputError, ReleaseError
 from riskengine.market_release import MarketRelease, load_market_release, save_market_release
 from riskengine.registry.connection import connect, register, script, version_of
+from riskengine.registry.models import keep_decision, move_alias, registered
 from riskengine.release import Release, load_release, save_release
 from riskengine.release_files import MARKET, check_release_files
 from riskengine.settings import Settings
@@ -156,6 +158,74 @@ def _download(
         )
         raise ReleaseError(message) from error
     return read_release(folder / "artifacts" / "release")
+
+
+@dataclass(frozen=True)
+class Moved:
+    """An alias that was moved to a version; `before` is the version it pointed to."""
+
+    version: int
+    hash: str
+    before: int | None
+
+
+def promote_release(settings: Settings, market: str, target: tuple[str, str], reason: str) -> Moved:
+    """Point an alias at a release of a market: `target` is (version, alias). The reason is kept.
+
+    Raises `InputError` without a reason or for an alias that no service follows, and
+    `UnknownNameError` naming the versions there are.
+    """
+    version, alias = target
+    followed = (settings.alias, settings.challenger_alias)
+    if alias not in followed:
+        message = f"no service follows alias {alias!r}: move {' or '.join(followed)}"
+        raise InputError(message)
+    if not reason.strip():
+        message = "a promotion needs a reason, which is kept: --reason 'what makes it right'"
+        raise InputError(message)
+    name = registered_name(settings, market)
+    found = registered(settings, name, version)
+    client = connect(settings)
+    before = client.get_registered_model(name).aliases.get(alias)
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    moved = Moved(
+        found.version,
+        client.get_model_version(name, str(found.version)).tags["digest"],
+        None if before is None else int(before),
+    )
+    record = {"at": at, "market": market, "alias": alias, "reason": reason, **vars(moved)}
+    tags = {"promotion": alias, "promotion.at": at, "promotion.reason": reason}
+    keep_decision(settings, found, record, tags)
+    move_alias(settings, found, alias)
+    return moved
+
+
+def named_releases(settings: Settings) -> dict[str, dict[str, str]]:
+    """The hash of what each alias points to, by alias and market, the study's first.
+
+    Raises `ReleaseError` when the registry cannot be read.
+    """
+    stem = settings.registered_name
+    found: dict[str, dict[str, str]] = {}
+    try:
+        client = connect(settings)
+        models = sorted(client.search_registered_models(f"name LIKE '{stem}%'"), key=_by_name)
+        for model in models:
+            market = STUDY_MARKET if model.name == stem else model.name.removeprefix(f"{stem}-")
+            if registered_name(settings, market) != model.name:
+                continue
+            for alias, version in client.get_registered_model(model.name).aliases.items():
+                tags = client.get_model_version(model.name, str(version)).tags
+                if "digest" in tags and tags.get("kind") != "risk_model":
+                    found.setdefault(alias, {})[market] = tags["digest"]
+    except (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError) as error:
+        message = f"the registry {settings.tracking_uri} cannot be read: {error}"
+        raise ReleaseError(message) from error
+    return found
+
+
+def _by_name(model: RegisteredModel) -> str:
+    return str(model.name)
 
 
 def release_rows(settings: Settings) -> list[dict[str, Any]]:

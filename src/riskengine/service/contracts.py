@@ -1,128 +1,81 @@
-"""What travels over HTTP: requests and responses, and how engine results become responses.
+"""What is answered about the study's plans: quotes, recommendations, products.
 
 Money is a decimal string; every other amount is a float in the currency of the response. Fields
-may be added here, never renamed.
+may be added here, never renamed. Quotes are typed dictionaries, for they are built at each request:
+a model that checks what we wrote ourselves would cost more than the price.
 """
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from riskengine.engine import Quote, Recommendation
-from riskengine.pricing.premium import as_decimal
+from riskengine.pricing.premium import Step, as_decimal
 from riskengine.pricing.rating import PricedPlan
 from riskengine.products.benefit import MedicalBenefit
 from riskengine.profiles.questions import Question
 from riskengine.release import Release
+from riskengine.service.requests import Message
 from riskengine.vocabulary import Answer, Operation, Text
 
-EXAMPLE_ANSWERS: dict[str, Any] = {
-    "age": 43,
-    "sex": "female",
-    "self_rated_health": "good",
-    "chronic_disease_index": 14.0,
-    "household_size": 4,
-}
+
+class TextMessage(TypedDict):
+    """One text in both languages."""
+
+    zh: str
+    en: str
 
 
-def _iso_text(value: object) -> object:
-    if value is None or isinstance(value, date) or (isinstance(value, str) and len(value) == 10):
-        return value
-    message = "give a date as YYYY-MM-DD"
-    raise ValueError(message)
-
-
-IsoDate = Annotated[date, BeforeValidator(_iso_text)]
-
-
-class Message(BaseModel):
-    """Base of everything on the wire."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class MemberRequest(Message):
-    """What is known of one member: answers, a stored profile by `member_id`, or both.
-
-    Answers win over what is stored; an answer of null says that it is not known. Questions left
-    without a value are priced as unknown and listed in the response.
-    """
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"answers": EXAMPLE_ANSWERS, "as_of": "2026-01-01", "plans": []},
-            ]
-        }
-    )
-
-    member_id: str | None = Field(
-        default=None, description="A member whose profile was published to the serving store."
-    )
-    answers: dict[str, Annotated[Answer, Field(union_mode="smart")]] = Field(
-        default_factory=dict,
-        description="Values by question name; GET /v1/products lists the questions.",
-    )
-    as_of: IsoDate | None = Field(
-        default=None, description="First day of cover; today if left out."
-    )
-    plans: tuple[str, ...] = Field(
-        default=(), description="Plans to price, in this order; all of them if empty."
-    )
-
-    @field_validator("plans")
-    @classmethod
-    def named_once(cls, plans: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(plans)) != len(plans):
-            message = "a plan is named twice"
-            raise ValueError(message)
-        return plans
-
-
-class RelativityMessage(Message):
+class RelativityMessage(TypedDict):
     factor: str
     value: Answer
     relativity: float
 
 
-class StepMessage(Message):
+class StepMessage(TypedDict):
     """`running` results from applying `operation` with `value` to the step before.
 
-    The value of `round` is the number of decimals; it rounds half up.
+    The value of `round` is the number of decimals; it rounds half up. A limit of null does not
+    bind.
     """
 
     name: str
     operation: Operation
-    value: float
+    value: float | None
     running: float
 
 
-class OfferMessage(Message):
+class OfferMessage(TypedDict):
     plan: str
-    name: Text
-    offered_premium: str = Field(description="A year, as a decimal string.")
-    actuarial_value: float = Field(description="Share of the member's cost that the plan pays.")
-    expected_out_of_pocket: float = Field(description="What the member is expected to pay a year.")
+    name: TextMessage
+    offered_premium: Annotated[str, Field(description="A year, as a decimal string.")]
+    actuarial_value: Annotated[
+        float, Field(description="Share of the member's cost that the plan pays.")
+    ]
+    expected_out_of_pocket: Annotated[
+        float, Field(description="What the member is expected to pay a year.")
+    ]
     base: float
-    relativities: tuple[RelativityMessage, ...] = Field(
-        description="base x all relativities = the first step"
-    )
-    steps: tuple[StepMessage, ...] = Field(description="Replaying them gives offered_premium.")
+    relativities: Annotated[
+        list[RelativityMessage], Field(description="base x all relativities = the first step")
+    ]
+    steps: Annotated[list[StepMessage], Field(description="Replaying them gives offered_premium.")]
 
 
-class QuoteResponse(Message):
-    """`profile_as_of` is the date of the stored profile that was used, if one was."""
+class PricesBody(TypedDict):
+    """What the study's plans cost one member; `profile_as_of` dates the stored profile used."""
 
-    quote_id: str
+    market: str
     release: str
     as_of: date
-    member_id: str | None = None
-    profile_as_of: date | None = None
+    member_id: str | None
+    profile_as_of: date | None
     currency: str
-    missing_answers: tuple[str, ...]
-    offers: tuple[OfferMessage, ...]
+    missing_answers: list[str]
+    offers: list[OfferMessage]
 
 
 class ReasonMessage(Message):
@@ -154,7 +107,7 @@ class NotOffered(Message):
 
 
 class RecommendationResponse(Message):
-    """`profile_as_of` is the date of the stored profile that was used, if one was."""
+    """Plans in order, with reasons; `profile_as_of` dates the stored profile that was used."""
 
     decision_id: str
     release: str
@@ -187,18 +140,39 @@ class ProductsResponse(Message):
     products: tuple[ProductMessage, ...]
 
 
-def quote_response(
-    quote_id: str, release: Release, answers: Mapping[str, Answer], quote: Quote
-) -> QuoteResponse:
-    """A quote as it travels."""
-    return QuoteResponse(
-        quote_id=quote_id,
-        release=release.hash,
-        as_of=quote.as_of,
-        currency=release.catalogue.currency,
-        missing_answers=quote.missing,
-        offers=tuple(_offer(release, answers, quote, offer) for offer in quote.offers),
-    )
+def prices_body(release: Release, answers: Mapping[str, Answer], quote: Quote) -> PricesBody:
+    """Prices as they travel; whose they are is for the caller to say."""
+    return {
+        "market": release.catalogue.market,
+        "release": release.hash,
+        "as_of": quote.as_of,
+        "member_id": None,
+        "profile_as_of": None,
+        "currency": release.catalogue.currency,
+        "missing_answers": list(quote.missing),
+        "offers": [_offer(release, answers, quote, offer) for offer in quote.offers],
+    }
+
+
+def text_message(text: Text) -> TextMessage:
+    """A text as it travels."""
+    return {"zh": text.zh, "en": text.en}
+
+
+def steps_message(steps: tuple[Step, ...], row: int) -> list[StepMessage]:
+    """The steps of the member in `row` as they travel; NaN, a limit that is none, as null."""
+    told: list[StepMessage] = []
+    for step in steps:
+        value = float(step.value[row])
+        told.append(
+            {
+                "name": step.name,
+                "operation": step.operation,
+                "value": value if value == value else None,
+                "running": float(step.running[row]),
+            }
+        )
+    return told
 
 
 def recommendation_response(
@@ -271,30 +245,20 @@ def _offer(
     release: Release, answers: Mapping[str, Answer], quote: Quote, offer: PricedPlan
 ) -> OfferMessage:
     cover = release.medical_spend.spec.features.cover
-    relativities = zip(quote.relativities.names, quote.relativities.factors[0], strict=True)
-    return OfferMessage(
-        plan=offer.plan.plan,
-        name=offer.plan.name,
-        offered_premium=_premium(offer),
-        actuarial_value=float(offer.actuarial_value[0]),
-        expected_out_of_pocket=float(offer.expected_out_of_pocket[0]),
-        base=quote.relativities.base,
-        relativities=tuple(
-            RelativityMessage(
-                factor=name, value=cover.get(name, answers.get(name)), relativity=float(factor)
-            )
-            for name, factor in relativities
-        ),
-        steps=tuple(
-            StepMessage(
-                name=step.name,
-                operation=step.operation,
-                value=float(step.value[0]),
-                running=float(step.running[0]),
-            )
-            for step in offer.chain.steps
-        ),
-    )
+    factors = quote.relativities.factors[0].tolist()
+    return {
+        "plan": offer.plan.plan,
+        "name": text_message(offer.plan.name),
+        "offered_premium": _premium(offer),
+        "actuarial_value": float(offer.actuarial_value[0]),
+        "expected_out_of_pocket": float(offer.expected_out_of_pocket[0]),
+        "base": quote.relativities.base,
+        "relativities": [
+            {"factor": name, "value": cover.get(name, answers.get(name)), "relativity": factor}
+            for name, factor in zip(quote.relativities.names, factors, strict=True)
+        ],
+        "steps": steps_message(offer.chain.steps, 0),
+    }
 
 
 def _premium(offer: PricedPlan) -> str:

@@ -1,14 +1,12 @@
 """Members on the wire: their stored profiles, and what a request and a profile say together."""
 
-import asyncio
-from dataclasses import dataclass
 from datetime import date
 
 from riskengine.errors import InputError, StoreError, UnknownNameError
 from riskengine.profiles.feature import FAMILY_TITLES, Family, Purpose
 from riskengine.profiles.features import feature_named
-from riskengine.release import Release
-from riskengine.service.contracts import MemberRequest, Message
+from riskengine.service.quoting import AnyRelease, Known
+from riskengine.service.requests import MemberAnswers, Message
 from riskengine.store import ProfileStore, StoredProfile
 from riskengine.vocabulary import Answer, Text
 
@@ -40,36 +38,27 @@ class ProfileResponse(Message):
     features: tuple[FeatureMessage, ...]
 
 
-@dataclass(frozen=True)
-class Known:
-    """What a quote is priced on: answers by question, and where they come from."""
-
-    answers: dict[str, Answer]
-    member_id: str | None = None
-    profile_as_of: date | None = None
-
-
-async def read_profile(store: ProfileStore | None, member_id: str) -> StoredProfile:
-    """The stored profile of a member, read off the event loop.
+def read_profile(store: ProfileStore | None, member_id: str) -> StoredProfile:
+    """The stored profile of a member; blocks on the database.
 
     Raises `StoreError` when there is no store and `UnknownMemberError` for an unknown member.
     """
     if store is None:
         message = "this service has no store of profiles: set RISKENGINE_STORE"
         raise StoreError(message)
-    return await asyncio.to_thread(store.profile, member_id)
+    return store.profile(member_id)
 
 
-async def known_of(
-    store: ProfileStore | None, release: Release, request: MemberRequest, as_of: date
+def known_of(
+    store: ProfileStore | None, release: AnyRelease, given: MemberAnswers, as_of: date
 ) -> Known:
-    """The answers of a request over those of the stored profile it names, if it names one.
+    """What a request says of a member, over the stored profile that it names, if it names one.
 
     Raises `InputError` when the profile is of a later date than the first day of cover.
     """
-    if request.member_id is None:
-        return Known(request.answers)
-    profile = await read_profile(store, request.member_id)
+    if given.member_id is None:
+        return Known(given.answers)
+    profile = read_profile(store, given.member_id)
     if profile.as_of > as_of:
         message = (
             f"the stored profile of {profile.member_id!r} is as of {profile.as_of}, later than the"
@@ -78,7 +67,7 @@ async def known_of(
         raise InputError(message)
     asked = {question.name for question in release.questions}
     stored = {name: value for name, value in profile.features.items() if name in asked}
-    return Known({**stored, **request.answers}, profile.member_id, profile.as_of)
+    return Known({**stored, **given.answers}, profile.member_id, profile.as_of)
 
 
 def profile_response(profile: StoredProfile) -> ProfileResponse:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,11 +13,16 @@ from starlette.exceptions import HTTPException
 
 from riskengine.errors import (
     AnswerError,
+    ConflictError,
     ReleaseError,
     RiskEngineError,
     StoreError,
     UnknownMemberError,
+    UnknownQuoteError,
 )
+
+PROBLEM = "application/problem+json"
+RETRY_SECONDS = 2
 
 
 class ProblemItem(BaseModel):
@@ -37,6 +43,26 @@ class ProblemDetails(BaseModel):
     errors: list[ProblemItem] = []
 
 
+_SAID = {
+    400: "A request that cannot be read",
+    403: "A scope that the client does not have",
+    404: "Nothing of this name is stored",
+    409: "Does not fit what is stored already",
+    415: "A body that is not JSON",
+    422: "Values that cannot be used",
+    503: "No release is loaded, or the store is away: try again after Retry-After seconds",
+}
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What the OpenAPI document says of the problems of a route."""
+    schema = {"$ref": "#/components/schemas/ProblemDetails"}
+    return {
+        status: {"description": _SAID[status], "content": {PROBLEM: {"schema": schema}}}
+        for status in statuses
+    }
+
+
 def install(app: FastAPI) -> None:
     """Make every error of `app` answer with problem details."""
     app.add_exception_handler(RiskEngineError, _engine_error)
@@ -45,17 +71,25 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _engine_error(_: Request, error: Exception) -> Response:
-    if isinstance(error, UnknownMemberError):
-        return _respond(HTTPStatus.NOT_FOUND, str(error))
-    if isinstance(error, ReleaseError | StoreError):
-        return _respond(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+def problem_of(error: RiskEngineError) -> ProblemDetails:
+    """What is told of an error that was raised on purpose."""
     if isinstance(error, AnswerError):
         items = [
             ProblemItem(field=p.field, value=p.value, message=p.message) for p in error.problems
         ]
-        return _respond(HTTPStatus.UNPROCESSABLE_ENTITY, "answers cannot be priced", items)
-    return _respond(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+        return _details(HTTPStatus.UNPROCESSABLE_ENTITY, "answers cannot be priced", items)
+    if isinstance(error, UnknownMemberError | UnknownQuoteError):
+        return _details(HTTPStatus.NOT_FOUND, str(error))
+    if isinstance(error, ConflictError):
+        return _details(HTTPStatus.CONFLICT, str(error))
+    if isinstance(error, ReleaseError | StoreError):
+        return _details(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+    return _details(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+
+async def _engine_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RiskEngineError)
+    return _respond(problem_of(error))
 
 
 async def _request_error(_: Request, error: Exception) -> Response:
@@ -68,27 +102,35 @@ async def _request_error(_: Request, error: Exception) -> Response:
         )
         for fault in error.errors()
     ]
-    return _respond(HTTPStatus.UNPROCESSABLE_ENTITY, "the request does not fit its schema", items)
+    told = "the request does not fit its schema"
+    return _respond(_details(HTTPStatus.UNPROCESSABLE_ENTITY, told, items))
 
 
 async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    response = _respond(HTTPStatus(error.status_code), str(error.detail))
+    response = _respond(_details(HTTPStatus(error.status_code), str(error.detail)))
     response.headers.update(error.headers or {})
     return response
 
 
 async def _unexpected(_: Request, error: Exception) -> Response:
-    return _respond(HTTPStatus.INTERNAL_SERVER_ERROR, f"unexpected {type(error).__name__}")
+    told = f"unexpected {type(error).__name__}: the log has it under this request's id"
+    return _respond(_details(HTTPStatus.INTERNAL_SERVER_ERROR, told))
 
 
-def _respond(status: HTTPStatus, detail: str, errors: Sequence[ProblemItem] = ()) -> Response:
-    body = ProblemDetails(
+def _details(status: HTTPStatus, detail: str, errors: Sequence[ProblemItem] = ()) -> ProblemDetails:
+    return ProblemDetails(
         title=status.phrase, status=status.value, detail=detail, errors=list(errors)
     )
+
+
+def _respond(body: ProblemDetails) -> Response:
     # ASCII escapes carry even what is no valid text, such as half of a surrogate pair.
     content = json.dumps(body.model_dump(mode="python"))
-    return Response(content, status.value, media_type="application/problem+json")
+    response = Response(content, body.status, media_type=PROBLEM)
+    if body.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["retry-after"] = str(RETRY_SECONDS)
+    return response
 
 
 def _shown(value: object) -> str:

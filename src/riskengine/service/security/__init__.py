@@ -12,13 +12,13 @@ from riskengine.service.security.security import (
     Limits,
     Protected,
     Security,
-    listening_host,
+    sealer_of,
     security_of,
     security_without_keys,
 )
 
 __all__ = [
-    "Limits", "Protected", "Security", "caller", "install_security", "listening_host", "record",
-    "require_batch", "routes_without_scope", "security_of", "security_without_keys",
+    "Limits", "Protected", "Security", "caller", "install_security", "record",
+    "require_batch", "routes_without_scope", "sealer_of", "security_of", "security_without_keys",
     "use_stored_profile",
 ]  # fmt: skip

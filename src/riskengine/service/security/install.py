@@ -30,7 +30,7 @@ def install_security(
     install_refusals(app)
     if security.protected is not None:
         add_token_routes(app, security.protected)
-    add_member_routes(app)
+        add_member_routes(app)
     # The last one added is the first to see a request.
     app.add_middleware(WholeBody, limits=security.limits, names=security.names)
     app.add_middleware(RateLimited, limits=security.limits)

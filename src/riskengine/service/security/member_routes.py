@@ -10,7 +10,8 @@ from pydantic import Field
 from riskengine.security.consents import Consent, ConsentPurpose
 from riskengine.security.member_rows import erase_member, export_member
 from riskengine.security.scopes import Caller, Scope
-from riskengine.service.contracts import Message
+from riskengine.service.problems import documented
+from riskengine.service.requests import Message
 from riskengine.service.security.access import caller, protected_in, record, security_in
 
 
@@ -49,15 +50,21 @@ class ExportResponse(Message):
     data: dict[str, list[dict[str, Any]]]
 
 
+_FAULTS = documented(403, 422, 503)
 _Consents = Annotated[Caller, Depends(caller(Scope.CONSENTS))]
 _Profiles = Annotated[Caller, Depends(caller(Scope.PROFILES))]
 _Erase = Annotated[Caller, Depends(caller(Scope.MEMBERS_ERASE))]
 
 
 def add_member_routes(app: FastAPI) -> None:
-    """Consents, export and erasure; they need keys and answer 503 without."""
+    """Consents, export and erasure, to a service with keys."""
 
-    @app.post("/v1/members/{member_id:path}/consents", tags=["members"], status_code=201)
+    @app.post(
+        "/v1/members/{member_id:path}/consents",
+        tags=["members"],
+        status_code=201,
+        responses=_FAULTS,
+    )
     async def record_consent(
         member_id: str, request: ConsentRequest, who: _Consents
     ) -> ConsentMessage:
@@ -69,7 +76,7 @@ def add_member_routes(app: FastAPI) -> None:
         await record(app, who, f"{action}.{request.purpose}", member_id, vars(consent))
         return _consent(consent)
 
-    @app.get("/v1/members/{member_id:path}/consents", tags=["members"])
+    @app.get("/v1/members/{member_id:path}/consents", tags=["members"], responses=_FAULTS)
     async def consents(member_id: str, _: _Consents) -> ConsentsResponse:
         """What a member has agreed to, and every record of it."""
         history = await asyncio.to_thread(protected_in(app).consents.history, member_id)
@@ -80,7 +87,7 @@ def add_member_routes(app: FastAPI) -> None:
             history=tuple(map(_consent, history)),
         )
 
-    @app.get("/v1/members/{member_id:path}/export", tags=["members"])
+    @app.get("/v1/members/{member_id:path}/export", tags=["members"], responses=_FAULTS)
     async def export(member_id: str, who: _Profiles) -> ExportResponse:
         """All that is stored of a member, as JSON, for the member to have."""
         protected = protected_in(app)
@@ -90,7 +97,7 @@ def add_member_routes(app: FastAPI) -> None:
         )
         return ExportResponse(member_id=member_id, data=data)
 
-    @app.delete("/v1/members/{member_id:path}", tags=["members"])
+    @app.delete("/v1/members/{member_id:path}", tags=["members"], responses=_FAULTS)
     async def erase(member_id: str, who: _Erase) -> ErasureResponse:
         """Erase a member: profile, answers in stored quotes, texts of feedback.
 

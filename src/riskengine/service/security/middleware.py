@@ -168,7 +168,7 @@ class Authentication:
     async def _caller(self, scope: Scope) -> Caller:
         protected = self._security.protected
         if protected is None or self._revocations is None:
-            if _is_elsewhere(_peer(scope)):
+            if not self._security.open_to_all and _is_elsewhere(_peer(scope)):
                 message = "this service has no keys and serves its own machine only"
                 raise TokenError(message)
             return ANYBODY

@@ -1,12 +1,12 @@
 """What security is made of, composed once from the settings and handed to the application."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from riskengine.errors import InputError
 from riskengine.security.audit import AuditLog
-from riskengine.security.clients import TOTP_COLUMN, ClientStore
+from riskengine.security.clients import ClientStore
 from riskengine.security.consents import ConsentStore
 from riskengine.security.database import Connections
 from riskengine.security.field_encryption import FieldCipher
@@ -14,11 +14,10 @@ from riskengine.security.key_ring import KeyFile, Keys, new_ring, parse_key_ring
 from riskengine.security.member_log import Pseudonyms
 from riskengine.security.member_rows import MemberRows
 from riskengine.security.rate_limit import Rate
-from riskengine.security.tables import CONSENTS
 from riskengine.security.tokens import TokenTerms
+from riskengine.service.security.holdings import holdings_of
 from riskengine.settings import Settings
 
-SEALED_COLUMNS = (TOTP_COLUMN,)
 _RATE, _TOKEN_RATE = Rate(per_second=100, burst=200), Rate(per_second=1, burst=30)
 
 
@@ -38,6 +37,7 @@ class Protected:
 
     keys: Keys
     database: Connections
+    cipher: FieldCipher
     clients: ClientStore
     consents: ConsentStore
     audit: AuditLog
@@ -47,12 +47,16 @@ class Protected:
 
 @dataclass(frozen=True)
 class Security:
-    """`protected` is None without keys: then whoever is on this machine may do everything."""
+    """`protected` is None without keys: then whoever is on this machine may do everything.
+
+    `open_to_all` is for a network that lets nobody else in: other machines may, too.
+    """
 
     names: Pseudonyms
     limits: Limits
     protected: Protected | None = None
     cors_origins: tuple[str, ...] = ()
+    open_to_all: bool = False
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -71,19 +75,20 @@ def configured_keys(settings: Settings) -> Keys | None:
     return keys
 
 
+def sealer_of(settings: Settings) -> FieldCipher | None:
+    """What opens what the service has sealed, for commands that read its store."""
+    keys = configured_keys(settings)
+    return None if keys is None else FieldCipher(keys)
+
+
 def security_without_keys(limits: Limits | None = None) -> Security:
     """For one's own machine: no tokens; pseudonyms in logs are good until the process ends."""
     ring = new_ring(datetime.now(UTC))
     return Security(Pseudonyms(lambda: ring), limits or Limits())
 
 
-def security_of(
-    settings: Settings, database: Callable[[], Connections], holdings: tuple[MemberRows, ...] = ()
-) -> Security:
-    """Security as the settings say; `database` is opened only where there are keys.
-
-    `holdings` are the rows of members that other stores keep, for export and erasure.
-    """
+def security_of(settings: Settings, database: Connections) -> Security:
+    """Security as the settings say, on the database of the store."""
     limits = Limits(
         settings.request_bytes,
         settings.batch_items,
@@ -91,35 +96,16 @@ def security_of(
     )
     keys = configured_keys(settings)
     if keys is None:
-        return security_without_keys(limits)
-    opened, cipher = database(), FieldCipher(keys)
+        return replace(security_without_keys(limits), open_to_all=settings.open_to_all)
+    cipher = FieldCipher(keys)
     protected = Protected(
         keys,
-        opened,
-        ClientStore(opened, cipher, settings.issuer),
-        ConsentStore(opened, cipher),
-        AuditLog(opened, keys, settings.audit_anchors),
+        database,
+        cipher,
+        ClientStore(database, cipher, settings.issuer),
+        ConsentStore(database, cipher),
+        AuditLog(database, keys, settings.audit_anchors),
         TokenTerms(settings.issuer, settings.issuer, timedelta(minutes=settings.token_minutes)),
-        (*holdings, consent_rows(cipher)),
+        holdings_of(cipher),
     )
     return Security(Pseudonyms(keys), limits, protected, settings.cors_origins)
-
-
-def consent_rows(cipher: FieldCipher) -> MemberRows:
-    """Records of consent: told on export; kept on erasure, as proof of what was agreed to."""
-    return MemberRows(
-        "consents",
-        CONSENTS,
-        lambda member_id: CONSENTS.c.member_index.in_(cipher.pseudonyms(member_id)),
-        lambda row: {"wording": row["wording"]},
-        lambda row: {name: row[name] for name in row if name not in {"sequence", "member_index"}},
-    )
-
-
-def listening_host(host: str, *, has_keys: bool) -> str:
-    """Where a server may listen: without keys, on this machine only.
-
-    >>> listening_host("0.0.0.0", has_keys=True), listening_host("0.0.0.0", has_keys=False)
-    ('0.0.0.0', '127.0.0.1')
-    """
-    return host if has_keys or host in {"127.0.0.1", "::1", "localhost"} else "127.0.0.1"

@@ -1,7 +1,6 @@
-"""The serving store: the latest profile of every member, for quotes that name a member.
+"""The latest profile of every member, for quotes that name a member.
 
-SQLAlchemy over SQLite by default and PostgreSQL by URL. Left out: who may read it, and anything
-that is written while a quote is served.
+Left out: who may read it, and anything that is written while a quote is served.
 """
 
 import json
@@ -16,24 +15,19 @@ import pyarrow as arrow
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from riskengine.errors import InputError, StoreError, TableError, UnknownMemberError
+from riskengine.errors import TableError, UnknownMemberError
 from riskengine.sources.parquet import parquet_batches, parquet_schema
+from riskengine.store.database import Database
+from riskengine.store.schema import PROFILES
+from riskengine.store.sealing import Plain, Sealer
 from riskengine.tables import is_number, is_text
 from riskengine.vocabulary import Answer
 
 _ROWS = 5_000
-_PROFILES = sa.Table(
-    "profiles",
-    sa.MetaData(),
-    sa.Column("member_id", sa.String, primary_key=True),
-    sa.Column("as_of", sa.Date, nullable=False),
-    sa.Column("features", sa.Text, nullable=False),
-)
 _INSERT: dict[str, Callable[[sa.Table], sqlite.Insert | postgresql.Insert]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
-_SUPPORTED = "give sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
 
 
 @dataclass(frozen=True)
@@ -46,25 +40,15 @@ class StoredProfile:
 
 
 class ProfileStore:
-    """The table of latest profiles behind a database URL; made if it is not there.
+    """The table of latest profiles in a database, or behind the URL of one.
 
     Raises `InputError` for a URL that cannot be a store, and `StoreError` later on when the
     database cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
-        try:
-            self._engine = sa.create_engine(url)
-        except (sa.exc.ArgumentError, ImportError) as error:
-            # The URL may hold a password: it is not told.
-            message = f"cannot use the store: {str(error).splitlines()[0]}; {_SUPPORTED}"
-            raise InputError(message) from error
-        dialect, file = self._engine.dialect.name, self._engine.url.database
-        if dialect not in _INSERT:
-            message = f"a store of {dialect} is not supported; {_SUPPORTED}"
-            raise InputError(message)
-        if dialect == "sqlite" and file:
-            Path(file).parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, database: Database | str, sealer: Sealer | None = None) -> None:
+        self._sealer = sealer or Plain()
+        self._database = Database(database) if isinstance(database, str) else database
 
     def __enter__(self) -> "ProfileStore":
         return self
@@ -79,61 +63,59 @@ class ProfileStore:
 
     def close(self) -> None:
         """Give the connections back."""
-        self._engine.dispose()
+        self._database.close()
 
     def publish(self, path: Path) -> int:
         """Store the latest profile of each member in a Parquet file or folder; returns rows read.
 
         A stored profile of a later date stays. Raises `TableError` for what holds no profiles.
         """
-        insert = _INSERT[self._engine.dialect.name](_PROFILES)
+        insert = _INSERT[self._database.engine.dialect.name](PROFILES)
         newer = insert.on_conflict_do_update(
             index_elements=["member_id"],
             set_={"as_of": insert.excluded.as_of, "features": insert.excluded.features},
-            where=_PROFILES.c.as_of <= insert.excluded.as_of,
+            where=PROFILES.c.as_of <= insert.excluded.as_of,
         )
         rows = 0
-        try:
-            with self._engine.begin() as connection:
-                _PROFILES.create(connection, checkfirst=True)
-                for batch in _batches(path):
-                    connection.execute(newer, batch)
-                    rows += len(batch)
-        except sa.exc.SQLAlchemyError as error:
-            raise StoreError(_said(error)) from error
+        with self._database.writing() as connection:
+            for batch in _batches(path, self._sealer):
+                connection.execute(newer, batch)
+                rows += len(batch)
         return rows
 
     def profile(self, member_id: str) -> StoredProfile:
         """The latest profile of a member; raises `UnknownMemberError` when none was published."""
-        query = sa.select(_PROFILES).where(_PROFILES.c.member_id == member_id)
-        try:
-            with self._engine.connect() as connection:
-                there = sa.inspect(connection).has_table(_PROFILES.name)
-                row = connection.execute(query).one_or_none() if there else None
-        except sa.exc.SQLAlchemyError as error:
-            raise StoreError(_said(error)) from error
+        key = self._sealer.pseudonym(member_id)
+        query = sa.select(PROFILES).where(PROFILES.c.member_id == key)
+        with self._database.reading() as connection:
+            row = connection.execute(query).one_or_none()
         if row is None:
             message = f"no profile of member {member_id!r} was published"
             raise UnknownMemberError(message)
-        return StoredProfile(row.member_id, row.as_of, json.loads(row.features))
+        features = self._sealer.unseal(row.features.encode(), f"profiles/{key}")
+        return StoredProfile(member_id, row.as_of, json.loads(features))
 
 
-def _batches(path: Path) -> Iterator[list[dict[str, object]]]:
+def _batches(path: Path, sealer: Sealer) -> Iterator[list[dict[str, object]]]:
     """Rows to store, in batches, each in the order of their dates."""
     names = _feature_names(path, parquet_schema(path))
     for batch in parquet_batches(path, _ROWS):
         rows = sorted(batch.to_pylist(), key=itemgetter("as_of"))
+        keys = [sealer.pseudonym(row["member_id"]) for row in rows]
         yield [
             {
-                "member_id": row["member_id"],
+                "member_id": key,
                 "as_of": row["as_of"],
-                "features": json.dumps(
-                    {name: row[name] for name in names if row[name] is not None},
-                    ensure_ascii=False,
-                ),
+                "features": _sealed(sealer, key, {name: row[name] for name in names}),
             }
-            for row in rows
+            for key, row in zip(keys, rows, strict=True)
         ]
+
+
+def _sealed(sealer: Sealer, key: str, features: dict[str, Answer]) -> str:
+    known = {name: value for name, value in features.items() if value is not None}
+    content = json.dumps(known, ensure_ascii=False).encode()
+    return sealer.seal(content, f"profiles/{key}").decode()
 
 
 def _feature_names(path: Path, schema: arrow.Schema) -> list[str]:
@@ -147,7 +129,3 @@ def _feature_names(path: Path, schema: arrow.Schema) -> list[str]:
         message = f"{path}: {', '.join(odd)} are neither numbers nor text"
         raise TableError(message)
     return [field.name for field in features]
-
-
-def _said(error: sa.exc.SQLAlchemyError) -> str:
-    return f"the store cannot be used: {str(error).splitlines()[0]}"

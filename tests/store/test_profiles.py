@@ -1,6 +1,5 @@
-"""The serving store: what was published last is what is served."""
+"""Profiles in the store: what was published last is what is served."""
 
-import os
 from datetime import date
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import pytest
 from riskengine.errors import InputError, StoreError, TableError, UnknownMemberError
 from riskengine.store import ProfileStore, StoredProfile
 
-POSTGRES = os.environ.get("RISKENGINE_TEST_POSTGRES", "")
-
 
 def profiles(path: Path, rows: list[tuple[str, date, float | None, str | None]]) -> Path:
     names = ["member_id", "as_of", "age", "sex"]
@@ -21,19 +18,6 @@ def profiles(path: Path, rows: list[tuple[str, date, float | None, str | None]])
     arrays = [arrow.array(c, t) for c, t in zip(columns, types, strict=True)]
     pq.write_table(arrow.table(arrays, names), path)
     return path
-
-
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=pytest.mark.skipif(not POSTGRES, reason="RISKENGINE_TEST_POSTGRES names none"),
-        ),
-    ]
-)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/deep/store.db" if request.param == "sqlite" else POSTGRES
 
 
 def test_the_latest_profile_is_served_whatever_the_order(url: str, tmp_path: Path) -> None:

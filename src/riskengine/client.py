@@ -1,0 +1,193 @@
+"""A client of the service: typed requests, answers as dictionaries, problems as exceptions.
+
+Thin on purpose: prices are made by the service alone. It retries nothing by itself; with an
+`idempotency_key` a caller may send a request again without being quoted twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote as percent_encoded
+
+import httpx2 as httpx
+
+from riskengine.errors import RiskEngineError
+from riskengine.vocabulary import Answer
+
+Answers = Mapping[str, Answer]
+_TEN_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One value that the service refused, and what is allowed."""
+
+    field: str
+    value: str
+    message: str
+
+
+class ServiceError(RiskEngineError):
+    """The service refused a request, or cannot answer now: its RFC 9457 problem.
+
+    `retry_after` is when to try again, in seconds, where the service says so.
+    """
+
+    def __init__(
+        self, status: int, detail: str, faults: Sequence[Fault] = (), retry_after: int | None = None
+    ) -> None:
+        self.status, self.detail = status, detail
+        self.faults, self.retry_after = tuple(faults), retry_after
+        told = "; ".join(f"{one.field}={one.value}: {one.message}" for one in faults)
+        super().__init__(f"{status}: {detail}" + (f" ({told})" if told else ""))
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What to quote: one member by `answers` or `member_id`, or a household as `members`."""
+
+    answers: Answers = field(default_factory=dict)
+    member_id: str | None = None
+    members: Sequence[Answers] = ()
+    market: str | None = None
+    as_of: date | None = None
+    plans: Sequence[str] = ()
+    payments: int | None = None
+
+    def body(self) -> dict[str, Any]:
+        """As it travels; what was not given is left out."""
+        found: dict[str, Any] = {
+            "answers": dict(self.answers),
+            "member_id": self.member_id,
+            "members": [{"answers": dict(one)} for one in self.members],
+            "market": self.market,
+            "as_of": None if self.as_of is None else self.as_of.isoformat(),
+            "plans": list(self.plans),
+            "payments": self.payments,
+        }
+        return {name: value for name, value in found.items() if value not in (None, [], {})}
+
+
+class Client:
+    """The service at `url`; `transport` is for tests and proxies. Close it, or use `with`.
+
+    Every method raises `ServiceError`; `httpx2` errors tell of a service that is not there.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = _TEN_SECONDS,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.Client(
+            base_url=url, headers=dict(headers or {}), timeout=timeout, transport=transport
+        )
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    def quote(self, ask: Ask, idempotency_key: str | None = None) -> dict[str, Any]:
+        """A quote that is kept."""
+        return self._send("POST", "/v1/quotes", ask.body(), idempotency_key)
+
+    def prices(self, ask: Ask) -> dict[str, Any]:
+        """Prices that nobody keeps."""
+        return self._send("POST", "/v1/prices", ask.body())
+
+    def quote_each(
+        self, members: Sequence[Answers], ask: Ask | None = None
+    ) -> list[dict[str, Any]]:
+        """Each member quoted alone, up to a thousand; a row has `quote` or `problem`."""
+        body = (ask or Ask()).body() | {"members": [{"answers": dict(one)} for one in members]}
+        rows: list[dict[str, Any]] = self._send("POST", "/v1/quotes/batch", body)["results"]
+        return rows
+
+    def stored(self, quote_id: str) -> dict[str, Any]:
+        """A quote that was kept, and what has become of it."""
+        return self._send("GET", f"/v1/quotes/{_quoted(quote_id)}")
+
+    def accept(self, quote_id: str, plan: str) -> dict[str, Any]:
+        """Accept a plan of a quote."""
+        return self._send("POST", f"/v1/quotes/{_quoted(quote_id)}/accept", {"plan": plan})
+
+    def recommend(self, ask: Ask) -> dict[str, Any]:
+        """Plans ranked for one member, with reasons."""
+        return self._send("POST", "/v1/recommendations", ask.body())
+
+    def products(self, market: str | None = None) -> dict[str, Any]:
+        """The plans of a market with their texts, and its questions."""
+        return self._send("GET", "/v1/products", market=market)
+
+    def releases(self) -> list[dict[str, Any]]:
+        """The releases that price, and those in the shadow."""
+        rows: list[dict[str, Any]] = self._send("GET", "/v1/releases")["releases"]
+        return rows
+
+    def profile(self, member_id: str) -> dict[str, Any]:
+        """The latest published profile of a member."""
+        return self._send("GET", f"/v1/members/{_quoted(member_id)}/profile")
+
+    def feedback(
+        self,
+        kind: str,
+        of: Mapping[str, str],
+        occurred_at: datetime,
+        detail: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> str:
+        """Tell what came of a quote or a decision; the id under which that is kept.
+
+        `of` is {"quote_id": ...} or {"decision_id": ...}; `occurred_at` has a time zone.
+        """
+        body = {"kind": kind, **of, "occurred_at": occurred_at.isoformat(), "detail": detail or {}}
+        return str(self._send("POST", "/v1/feedback", body, idempotency_key)["feedback_id"])
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        key: str | None = None,
+        market: str | None = None,
+    ) -> dict[str, Any]:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        params = {} if market is None else {"market": market}
+        answer = self._http.request(
+            method, path, json=body if method == "POST" else None, headers=headers, params=params
+        )
+        if not answer.is_success:
+            raise _error(answer)
+        told: dict[str, Any] = answer.json()
+        return told
+
+
+def _quoted(name: str) -> str:
+    return percent_encoded(name, safe="")
+
+
+def _error(answer: httpx.Response) -> ServiceError:
+    try:
+        told = answer.json()
+        faults = [Fault(**one) for one in told["errors"]]
+        detail = str(told["detail"])
+    except (ValueError, KeyError, TypeError):
+        # Not ours: a proxy between us and the service answered.
+        faults, detail = [], answer.text[:200]
+    wait = answer.headers.get("retry-after", "")
+    return ServiceError(answer.status_code, detail, faults, int(wait) if wait.isdigit() else None)

@@ -1,0 +1,78 @@
+"""What the service measures of itself, for Prometheus; each application has its own registry."""
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+_AMOUNTS = tuple(float(step * 10**power) for power in range(1, 6) for step in (1, 2, 5))
+_BATCHES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+class Metrics:
+    """Counters and histograms; `text` is the page that Prometheus reads."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        self.seconds = Histogram(
+            "riskengine_request_seconds",
+            "Time from a request to its answer; errors by status",
+            ("method", "route", "status"),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._premium = Histogram(
+            "riskengine_offered_premium",
+            "Premiums of quotes and prices, in the currency of the market a year",
+            ("market", "plan"),
+            buckets=_AMOUNTS,
+            registry=registry,
+        )
+        self._releases = Gauge(
+            "riskengine_release_info",
+            "1 for each release in memory",
+            ("market", "role", "release"),
+            registry=registry,
+        )
+        self.batch = Histogram(
+            "riskengine_store_batch_records",
+            "Records written in one durable transaction",
+            buckets=_BATCHES,
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "riskengine_store_waiting_records", "Records that wait for the store", registry=registry
+        )
+        self.shadow = Counter(
+            "riskengine_shadow_quotes",
+            "Quotes priced by a challenger: equal, different, failed, or dropped for want of time",
+            ("market", "outcome"),
+            registry=registry,
+        )
+        self.drift = Gauge(
+            "riskengine_input_drift_psi",
+            "Population stability index of answers against the release's reference",
+            ("market", "question"),
+            registry=registry,
+        )
+
+    def priced(self, market: str, premiums: Mapping[str, str]) -> None:
+        """Count the premiums of a quote."""
+        for plan, amount in premiums.items():
+            self._premium.labels(market, plan).observe(float(amount))
+
+    def released(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        """The releases in memory now, as (market, role, hash)."""
+        self._releases.clear()
+        for row in rows:
+            self._releases.labels(*row).set(1)
+
+    def text(self) -> bytes:
+        """Everything, in Prometheus's text format."""
+        return generate_latest(self._registry)

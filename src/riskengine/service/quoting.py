@@ -1,0 +1,108 @@
+"""From what is asked to prices as they travel: the same for a live quote, a batch, a replay and a
+challenger in the shadow. Pure: it knows neither store nor clock.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeAlias
+
+from pydantic import TypeAdapter
+
+from riskengine import engine
+from riskengine.errors import InputError, StoreError
+from riskengine.market_engine import quote_market
+from riskengine.market_release import MarketRelease
+from riskengine.profiles.questions import (
+    answers_to_columns,
+    household_to_columns,
+    missing_answers,
+)
+from riskengine.release import Release
+from riskengine.service.body import dumped
+from riskengine.service.contracts import PricesBody, prices_body
+from riskengine.service.market_contracts import (
+    InsuredMessage,
+    MarketPricesBody,
+    market_prices_body,
+)
+from riskengine.vocabulary import Answer
+
+AnyRelease: TypeAlias = Release | MarketRelease
+
+
+@dataclass(frozen=True)
+class Known:
+    """What one member is priced on: answers by question, and where they come from."""
+
+    answers: dict[str, Answer]
+    member_id: str | None = None
+    profile_as_of: date | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Everything that decides prices besides the release; kept with the quote."""
+
+    as_of: date
+    members: tuple[Known, ...]
+    plans: tuple[str, ...] = ()
+    payments: int | None = None
+
+    def to_json(self) -> bytes:
+        """As it is kept."""
+        return dumped(self)
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "Asked":
+        """What `to_json` gave; raises `StoreError` for anything else."""
+        try:
+            return _ASKED.validate_json(content)
+        except ValueError as error:
+            message = f"the inputs of a quote cannot be read: {error}"
+            raise StoreError(message) from error
+
+
+_ASKED = TypeAdapter(Asked)
+
+
+def price(release: AnyRelease, asked: Asked) -> PricesBody | MarketPricesBody:
+    """The prices of what is asked, by a release.
+
+    Raises `AnswerError` for answers that cannot be priced, `InputError` for a household or
+    instalments where there are none, `UnknownNameError` for an unknown plan or day.
+    """
+    if isinstance(release, MarketRelease):
+        return _price_market(release, asked)
+    if len(asked.members) > 1 or asked.payments is not None:
+        message = "market study prices one member at a time, once a year: leave the rest out"
+        raise InputError(message)
+    (known,) = asked.members
+    columns = answers_to_columns(release.questions, known.answers)
+    quote = engine.quote(release, columns, asked.as_of, asked.plans)
+    body = prices_body(release, known.answers, quote)
+    body["member_id"], body["profile_as_of"] = known.member_id, known.profile_as_of
+    return body
+
+
+def _price_market(release: MarketRelease, asked: Asked) -> MarketPricesBody:
+    columns = household_to_columns(release.questions, [one.answers for one in asked.members])
+    quote = quote_market(release, columns, asked.as_of, asked.plans, asked.payments)
+    members: list[InsuredMessage] = [
+        {
+            "member_id": known.member_id,
+            "profile_as_of": known.profile_as_of,
+            "missing_answers": missing_answers(release.questions, columns, row),
+        }
+        for row, known in enumerate(asked.members)
+    ]
+    return market_prices_body(release, quote, members)
+
+
+def premiums(body: PricesBody | MarketPricesBody) -> dict[str, str]:
+    """What each plan of some prices costs a year, as a decimal string."""
+    found: dict[str, str] = {}
+    for offer in body["offers"]:
+        # A household pays for all its members together.
+        paid = offer.get("household_premium") or offer.get("offered_premium")
+        found[offer["plan"]] = str(paid)
+    return found

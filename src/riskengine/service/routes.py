@@ -1,0 +1,267 @@
+"""The routes of `/v1`: who may, what is read, and who answers it. No route knows a price."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Literal
+from uuid import uuid4
+
+from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi.responses import Response
+
+from riskengine.engine import recommend
+from riskengine.errors import InputError
+from riskengine.market_release import MarketRelease
+from riskengine.products.rate_book import dates_of
+from riskengine.profiles.questions import answers_to_columns
+from riskengine.security.consents import ConsentPurpose
+from riskengine.security.scopes import Caller, Scope
+from riskengine.service.answers import (
+    AcceptanceBody,
+    BatchBody,
+    FeedbackBody,
+    MarketQuoteBody,
+    QuoteBody,
+    ReleaseBody,
+    ReleasesBody,
+    StoredQuoteBody,
+)
+from riskengine.service.body import answer, documented, dumped, read_body
+from riskengine.service.contracts import (
+    PricesBody,
+    ProductsResponse,
+    RecommendationResponse,
+    products_response,
+    recommendation_response,
+)
+from riskengine.service.feedback import FeedbackDesk
+from riskengine.service.market_contracts import (
+    MarketPricesBody,
+    MarketProductsBody,
+    market_products_body,
+)
+from riskengine.service.members import ProfileResponse, profile_response, read_profile
+from riskengine.service.problems import documented as problems
+from riskengine.service.quotes import Desk
+from riskengine.service.quoting import AnyRelease
+from riskengine.service.requests import (
+    AcceptRequest,
+    BatchRequest,
+    FeedbackRequest,
+    MemberAnswers,
+    MemberRequest,
+    Named,
+    QuoteRequest,
+)
+from riskengine.service.security import caller, require_batch, use_stored_profile
+
+Market = Annotated[Named | None, Query(description="As `market` in the body.")]
+Key = Annotated[
+    Named | None,
+    Header(alias="Idempotency-Key", description="The same key and body give the same answer."),
+]
+_Quoter = Annotated[Caller, Depends(caller(Scope.QUOTES))]
+_Adviser = Annotated[Caller, Depends(caller(Scope.RECOMMENDATIONS))]
+_Teller = Annotated[Caller, Depends(caller(Scope.FEEDBACK))]
+_Reader = Annotated[Caller, Depends(caller(Scope.RELEASES_READ))]
+_Knower = Annotated[Caller, Depends(caller(Scope.PROFILES))]
+_PRICED = problems(403, 404, 415, 422, 503)
+
+
+def add_quotes(app: FastAPI, desk: Desk) -> None:
+    """Add what is priced: quotes, batches, prices that are not kept."""
+
+    @app.post(
+        "/v1/quotes",
+        tags=["quotes"],
+        response_model=QuoteBody | MarketQuoteBody | PricesBody | MarketPricesBody,
+        responses=_PRICED | problems(409),
+        openapi_extra=documented(QuoteRequest),
+    )
+    async def quotes(
+        request: Request, who: _Quoter, market: Market = None, key: Key = None, store: bool = True
+    ) -> Response:
+        """Price plans for a member or a household, with every step; answered when it is kept.
+
+        With `store=false` prices are told and nothing is kept, as by `POST /v1/prices`.
+        """
+        body = await _asked(app, request, who)
+        if not store:
+            return answer(await desk.prices(body, market))
+        content, again = await desk.quote(body, market, who.client, key)
+        response = answer(content)
+        if again:
+            response.headers["idempotent-replayed"] = "true"
+        return response
+
+    @app.post(
+        "/v1/prices",
+        tags=["quotes"],
+        response_model=PricesBody | MarketPricesBody,
+        responses=_PRICED,
+        openapi_extra=documented(QuoteRequest),
+    )
+    async def prices(request: Request, who: _Quoter, market: Market = None) -> Response:
+        """What plans cost, with every step; nothing is kept, so it works without the store."""
+        return answer(await desk.prices(await _asked(app, request, who), market))
+
+    @app.post(
+        "/v1/quotes/batch",
+        tags=["quotes"],
+        response_model=BatchBody,
+        responses=_PRICED,
+        openapi_extra=documented(BatchRequest),
+    )
+    async def batch(
+        request: Request, who: _Quoter, market: Market = None, store: bool = True
+    ) -> Response:
+        """Quote up to a thousand members, each alone: a row is quoted or has its problem."""
+        body = await read_body(request, BatchRequest)
+        require_batch(app, len(body.members))
+        await _may_use(app, who, body.members, ConsentPurpose.PRICING)
+        return answer(await desk.batch(body, market, who.client, keep=store))
+
+
+def add_telling(app: FastAPI, desk: Desk, feedback: FeedbackDesk) -> None:
+    """Add what happens to quotes: read again, accepted, and what came of them."""
+
+    @app.get(
+        "/v1/quotes/{quote_id}",
+        tags=["quotes"],
+        response_model=StoredQuoteBody,
+        responses=problems(403, 404, 422, 503),
+    )
+    async def stored(quote_id: Named, who: _Quoter) -> Response:
+        """A quote as it was answered, and what has become of it."""
+        return answer(await desk.stored(quote_id, who.client))
+
+    @app.post(
+        "/v1/quotes/{quote_id}/accept",
+        tags=["quotes"],
+        response_model=AcceptanceBody,
+        responses=_PRICED | problems(409),
+        openapi_extra=documented(AcceptRequest),
+    )
+    async def accept(request: Request, quote_id: Named, who: _Quoter) -> Response:
+        """Accept one plan of a quote, once, and before it expires."""
+        body = await read_body(request, AcceptRequest)
+        return answer(await desk.accept(quote_id, body.plan, who.client))
+
+    @app.post(
+        "/v1/feedback",
+        tags=["feedback"],
+        status_code=201,
+        response_model=FeedbackBody,
+        responses=_PRICED | problems(409),
+        openapi_extra=documented(FeedbackRequest),
+    )
+    async def tell(request: Request, who: _Teller, key: Key = None) -> Response:
+        """Keep what came of a quote or a decision."""
+        body = await read_body(request, FeedbackRequest)
+        return answer(await feedback.keep(body, who.client, key), 201)
+
+
+def add_reading(app: FastAPI, desk: Desk) -> None:
+    """Add what is only told: recommendations, products, releases."""
+
+    @app.post(
+        "/v1/recommendations",
+        tags=["recommendations"],
+        response_model=RecommendationResponse,
+        responses=_PRICED,
+        openapi_extra=documented(MemberRequest),
+    )
+    async def recommendations(request: Request, who: _Adviser, market: Market = None) -> Response:
+        """Rank plans for one member, with reasons in Chinese and English."""
+        body = await read_body(request, MemberRequest)
+        await _may_use(app, who, (body,), ConsentPurpose.RECOMMENDATION)
+        return answer(await _recommended(desk, body, market))
+
+    @app.get(
+        "/v1/products",
+        tags=["products"],
+        response_model=ProductsResponse | MarketProductsBody,
+        responses=problems(403, 422, 503),
+    )
+    async def products(_: _Quoter, market: Market = None) -> Response:
+        """The plans with their texts, and the questions a quote can use."""
+        release = desk.holder.of(market).champion
+        if isinstance(release, MarketRelease):
+            return answer(dumped(market_products_body(release)))
+        return answer(dumped(products_response(release)))
+
+    @app.get(
+        "/v1/releases",
+        tags=["products"],
+        response_model=ReleasesBody,
+        responses=problems(403, 503),
+    )
+    async def releases(_: _Reader) -> Response:
+        """The releases in memory: which one prices each market, and which one is in the shadow."""
+        desk.holder.of(None)
+        told: list[ReleaseBody] = []
+        for held in desk.holder.held.values():
+            told.append(_release(held.champion, "champion"))
+            if held.challenger is not None:
+                told.append(_release(held.challenger, "challenger"))
+        return answer(dumped({"releases": told}))
+
+
+def add_members(app: FastAPI, desk: Desk) -> None:
+    """Add what is stored of members."""
+
+    @app.get(
+        "/v1/members/{member_id:path}/profile",
+        tags=["members"],
+        response_model=ProfileResponse,
+        responses=problems(403, 404, 422, 503),
+    )
+    async def profile(member_id: Named, who: _Knower) -> Response:
+        """The latest published profile of a member, with titles in both languages."""
+        either = (ConsentPurpose.PRICING, ConsentPurpose.RECOMMENDATION)
+        await use_stored_profile(app, who, member_id, *either)
+        found = await asyncio.to_thread(read_profile, desk.keeper.profiles, member_id)
+        return answer(dumped(profile_response(found)))
+
+
+async def _asked(app: FastAPI, request: Request, who: Caller) -> QuoteRequest:
+    body = await read_body(request, QuoteRequest)
+    await _may_use(app, who, body.household, ConsentPurpose.PRICING)
+    return body
+
+
+async def _may_use(
+    app: FastAPI, who: Caller, members: Sequence[MemberAnswers], purpose: ConsentPurpose
+) -> None:
+    """Pass if every stored profile that is named may be used for the purpose."""
+    for member in members:
+        await use_stored_profile(app, who, member.member_id, purpose)
+
+
+async def _recommended(desk: Desk, request: MemberRequest, market: str | None) -> bytes:
+    release, day = desk.held(request, market).champion, desk.day(request)
+    if isinstance(release, MarketRelease):
+        # The seam for recommendations of markets: what ranks them is not here yet.
+        message = f"market {release.catalogue.market} has no recommendations yet: ask for quotes"
+        raise InputError(message)
+    (known,) = await desk.known(release, (request,), day)
+    columns = answers_to_columns(release.questions, known.answers)
+    result = recommend(release, columns, day, request.plans)
+    response = recommendation_response(str(uuid4()), release, day, result)
+    source = {"member_id": known.member_id, "profile_as_of": known.profile_as_of}
+    return dumped(response.model_copy(update=source))
+
+
+def _release(release: AnyRelease, role: Literal["champion", "challenger"]) -> ReleaseBody:
+    if isinstance(release, MarketRelease):
+        editions = {one.edition: one.effective_from for one in release.market.editions.editions}
+    else:
+        editions = {release.rate_book.edition: min(dates_of(release.rate_book))}
+    return {
+        "market": release.catalogue.market,
+        "role": role,
+        "release": release.hash,
+        "currency": release.catalogue.currency,
+        "plans": list(release.catalogue.names),
+        "editions": editions,
+        "versions": dict(release.versions),
+    }

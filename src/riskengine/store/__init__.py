@@ -1,0 +1,28 @@
+"""The serving store: profiles of members, quotes, acceptances, feedback, shadow prices.
+
+SQLAlchemy over SQLite by default and PostgreSQL by URL; Alembic makes its tables and moves them on.
+What a client is told was kept is written by `GroupCommit` alone, which answers after the commit.
+"""
+
+from riskengine.store.database import Database
+from riskengine.store.group_commit import GroupCommit
+from riskengine.store.profiles import ProfileStore, StoredProfile
+from riskengine.store.records import (
+    Acceptance,
+    Feedback,
+    Record,
+    ShadowPrice,
+    StoredQuote,
+    read_acceptance,
+    read_by_key,
+    read_feedback_by_key,
+    read_quote,
+    write_records,
+)
+from riskengine.store.sealing import Plain, Sealer
+
+__all__ = [
+    "Acceptance", "Database", "Feedback", "GroupCommit", "Plain", "ProfileStore", "Record",
+    "Sealer", "ShadowPrice", "StoredProfile", "StoredQuote", "read_acceptance", "read_by_key",
+    "read_feedback_by_key", "read_quote", "write_records",
+]  # fmt: skip

@@ -1,0 +1,106 @@
+"""The service is killed under load: whatever got a 2xx is in the store afterwards."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+import sqlalchemy as sa
+
+from riskengine.service.requests import EXAMPLE_ANSWERS
+from riskengine.store import Database, Plain, read_acceptance, read_quote
+from riskengine.store.schema import FEEDBACK
+from tests.conftest import ROOT
+
+THREADS, ENOUGH = 4, 150
+
+
+class Told:
+    """What the clients were told was kept."""
+
+    def __init__(self) -> None:
+        self.quotes: list[tuple[str, bytes]] = []
+        self.accepted: list[str] = []
+        self.feedback: list[str] = []
+
+    @property
+    def count(self) -> int:
+        return len(self.quotes) + len(self.accepted) + len(self.feedback)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tests.service.running", str(tmp_path), str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                httpx.get(f"{url}/readyz").raise_for_status()
+                break
+            except httpx.HTTPError:
+                time.sleep(0.1)
+        yield process, url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def ask(url: str, told: Told) -> None:
+    """Quotes, acceptances and feedback one after the other, until nobody answers."""
+    body = {"answers": EXAMPLE_ANSWERS, "as_of": "2026-01-01", "plans": ["free_care"]}
+    try:
+        with httpx.Client(base_url=url) as client:
+            while True:
+                answer = client.post("/v1/quotes", json=body)
+                if answer.is_success:
+                    quote_id = answer.json()["quote_id"]
+                    told.quotes.append((quote_id, answer.content))
+                    path = f"/v1/quotes/{quote_id}/accept"
+                    if client.post(path, json={"plan": "free_care"}).is_success:
+                        told.accepted.append(quote_id)
+                    said = {"kind": "bought", "quote_id": quote_id}
+                    at = {"occurred_at": "2026-03-01T00:00:00Z"}
+                    kept = client.post("/v1/feedback", json={**said, **at})
+                    if kept.is_success:
+                        told.feedback.append(kept.json()["feedback_id"])
+    except httpx.HTTPError:
+        return
+
+
+def test_what_was_told_as_kept_survives_a_kill(
+    server: tuple[subprocess.Popen[bytes], str], tmp_path: Path
+) -> None:
+    process, url = server
+    told = Told()
+    threads = [threading.Thread(target=ask, args=(url, told)) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + 20
+    while told.count < ENOUGH and time.monotonic() < until:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    for thread in threads:
+        thread.join()
+    assert told.count >= ENOUGH
+    database = Database(f"sqlite:///{tmp_path}/store.db")
+    with database.reading() as connection:
+        for quote_id, body in told.quotes:
+            stored = read_quote(connection, quote_id, Plain())
+            assert stored is not None
+            assert stored.body == body
+        for quote_id in told.accepted:
+            assert read_acceptance(connection, quote_id) is not None
+        kept = set(connection.scalars(sa.select(FEEDBACK.c.feedback_id)))
+    assert set(told.feedback) <= kept
+    database.close()

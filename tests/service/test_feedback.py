@@ -1,0 +1,53 @@
+"""Feedback: a small contract, added once under one key."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from riskengine.release import Release
+from riskengine.service.requests import EXAMPLE_ANSWERS
+from tests.service.running import application
+
+BOUGHT = {"kind": "bought", "occurred_at": "2026-02-01T08:00:00+08:00", "detail": {"price": 12.5}}
+
+
+@pytest.fixture(scope="module")
+def client(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with TestClient(application(tmp_path_factory.mktemp("store"), release)) as client:
+        yield client
+
+
+def test_feedback_is_kept_once_under_a_key(client: TestClient) -> None:
+    quote_id = client.post("/v1/quotes", json={"answers": EXAMPLE_ANSWERS}).json()["quote_id"]
+    body, key = {**BOUGHT, "quote_id": quote_id}, {"idempotency-key": "f1"}
+    first = client.post("/v1/feedback", json=body, headers=key)
+    assert (first.status_code, list(first.json())) == (201, ["feedback_id"])
+    assert client.post("/v1/feedback", json=body, headers=key).json() == first.json()
+    other = client.post("/v1/feedback", json={**body, "kind": "lapsed"}, headers=key)
+    assert other.status_code == 409
+    assert client.post("/v1/feedback", json=body).json() != first.json()
+    decided = client.post("/v1/feedback", json={**BOUGHT, "decision_id": "d1"})
+    assert decided.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "said"),
+    [
+        ({"quote_id": "nobody"}, 404, "no quote 'nobody' is stored"),
+        ({}, 422, "give either quote_id or decision_id"),
+        ({"quote_id": "a", "decision_id": "b"}, 422, "give either quote_id or decision_id"),
+        ({"decision_id": "b", "kind": "liked"}, 422, "Input should be 'shown', 'chosen'"),
+        ({"decision_id": "b", "occurred_at": "2026-02-01T08:00:00"}, 422, "timezone info"),
+        ({"decision_id": "b", "occurred_at": 1}, 422, "give a time as 2026-01-31T12:00:00Z"),
+        ({"decision_id": "b", "occurred_at": "0001-01-01T00:00:00+14:00"}, 422, "give a time"),
+        ({"decision_id": "a\u0000b"}, 422, "String should match pattern"),
+    ],
+)
+def test_what_breaks_the_contract_is_refused(
+    client: TestClient, changes: dict[str, object], status: int, said: str
+) -> None:
+    answer = client.post("/v1/feedback", json={**BOUGHT, **changes})
+    assert answer.status_code == status
+    problem = answer.json()
+    assert said in str([problem["detail"], problem["errors"]])
