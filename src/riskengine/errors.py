@@ -11,6 +11,12 @@
     ├── ConflictError         what is asked for does not fit what is stored already
     ├── ReleaseError          a release that is missing, changed or cannot be used
     ├── StoreError            a database that cannot be reached or used
+    │   └── ProtectionError       keys missing or wrong, or a sealed value that does not open
+    ├── AccessError           who asks may not have it
+    │   ├── TokenError        no token, or one that is not valid
+    │   ├── ScopeError        a caller without the scope, or the second factor, that is needed
+    │   └── ConsentError      a member who has not agreed to this use of stored data
+    ├── LimitError            more at once than is taken
     └── JobError              a batch job whose result cannot be trusted: rows do not reconcile
         ├── StoppedError      one that stopped on the way; what is done is kept
         └── LockedError       one whose folder another run is writing to
@@ -94,3 +100,31 @@ class StoppedError(JobError):
 
 class LockedError(JobError):
     """A batch job whose folder another run is writing to."""
+
+
+class AccessError(RiskEngineError):
+    """Who asks may not have what is asked for."""
+
+
+class TokenError(AccessError):
+    """No token, or one that is not valid: forged, expired, revoked, or for somebody else."""
+
+
+class ScopeError(AccessError):
+    """A caller who is known, without the scope or the second factor that is needed."""
+
+    def __init__(self, message: str, scopes: str = "", second_factor: bool = False) -> None:
+        self.scopes, self.second_factor = scopes, second_factor
+        super().__init__(message)
+
+
+class ConsentError(AccessError):
+    """A member who has not agreed to this use of stored data."""
+
+
+class LimitError(RiskEngineError):
+    """More at once than is taken."""
+
+
+class ProtectionError(StoreError):
+    """Keys that are missing or wrong, or a sealed value that does not open."""

@@ -5,9 +5,10 @@ quote is valid is a promise of the seller, not a price.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _PREFIX = "RISKENGINE_"
@@ -45,8 +46,18 @@ class Settings(BaseSettings):
     telemetry: bool = False
     """Send traces by OTLP as OTEL_* say; needs the extra `telemetry`."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    keys: Path | None = None
+    """The file of the key ring, or in `keys_json` its content; with neither there are no tokens."""
+    keys_json: SecretStr | None = None
+    audit_anchors: Path = Path("audit-anchors.txt")
+    issuer: str = "riskengine"
+    token_minutes: int = Field(default=15, ge=1, le=1_440)
+    request_bytes: int = Field(default=1_048_576, ge=1)
+    batch_items: int = Field(default=1_000, ge=1)
+    requests_per_second: float = Field(default=100.0, gt=0)
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
-    @field_validator("markets", mode="before")
+    @field_validator("markets", "cors_origins", mode="before")
     @classmethod
     def by_comma(cls, value: object) -> object:
         """`study,cn` names two markets."""

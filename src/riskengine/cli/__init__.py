@@ -10,6 +10,7 @@ from riskengine.cli import (  # noqa: F401  registers their commands
     quotes,
     releases,
     reprice,
+    security,
     serving,
 )
 from riskengine.cli.app import run as main

@@ -65,9 +65,12 @@ def publish(
     ],
 ) -> None:
     """Write the latest profile of each member to the serving store (RISKENGINE_STORE)."""
+    from riskengine.service.security import sealer_of
     from riskengine.store import ProfileStore
 
-    with ProfileStore(Settings().store) as store, console.status("publishing"):
+    settings = Settings()
+    sealer = sealer_of(settings)
+    with ProfileStore(settings.store, sealer) as store, console.status("publishing"):
         rows = store.publish(profiles)
     console.print(f"{rows:,} profiles published; GET /v1/members/{{member_id}}/profile")
 

@@ -78,6 +78,7 @@ def replay(
     """
     from riskengine.registry import find_release, read_release
     from riskengine.service.replay import replay_quote
+    from riskengine.service.security import sealer_of
     from riskengine.store import Database
 
     settings = Settings()
@@ -87,6 +88,7 @@ def replay(
             database,
             quote_id,
             lambda digest: read_release(folder) if folder else find_release(settings, digest),
+            sealer_of(settings),
         )
     finally:
         database.close()

@@ -30,22 +30,30 @@ def serve(
 
     from riskengine.service.app import Outside, create_app
     from riskengine.service.observed import log_json
+    from riskengine.service.security import security_of
     from riskengine.service.source import RegisteredReleases
     from riskengine.store import Database
 
     settings = Settings()
     wanted = host or settings.host
-    address = listening_address(wanted, secured=settings.open_to_all)
+    database = Database(settings.store)
+    security = security_of(settings, database)
+    protected = security.protected
+    has_keys = protected is not None
+    address = listening_address(wanted, secured=has_keys or settings.open_to_all)
     if address != wanted:
         console.print(
-            f"No keys are configured: listening on {address} instead of {wanted}. Where nobody else"
-            " can reach this service, set RISKENGINE_OPEN_TO_ALL=true.",
+            f"No keys are configured: listening on {address} instead of {wanted}. Make them with"
+            " `riskengine keys new`; where nobody else can reach this service, set"
+            " RISKENGINE_OPEN_TO_ALL=true.",
             soft_wrap=True,
         )
     log_json(settings.log_level)
-    database = Database(settings.store)
+    outside = Outside(
+        RegisteredReleases(settings), database, None if protected is None else protected.cipher
+    )
     try:
-        application = create_app(Outside(RegisteredReleases(settings), database), settings)
+        application = create_app(outside, settings, security)
         if settings.telemetry:
             _trace(application)
         uvicorn.run(

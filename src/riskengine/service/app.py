@@ -31,6 +31,7 @@ from riskengine.service.requests import (
     QuoteRequest,
 )
 from riskengine.service.routes import add_members, add_quotes, add_reading, add_telling
+from riskengine.service.security import Security, install_security
 from riskengine.service.shadow import Shadow
 from riskengine.settings import Settings
 from riskengine.store import Database, Sealer
@@ -48,8 +49,11 @@ class Outside:
     now: Callable[[], datetime] = lambda: datetime.now().astimezone()
 
 
-def create_app(outside: Outside, settings: Settings) -> FastAPI:
-    """The application; the database is closed by who made it."""
+def create_app(outside: Outside, settings: Settings, security: Security | None = None) -> FastAPI:
+    """The application; the database is closed by who made it.
+
+    Without `security` it serves its own machine only.
+    """
     metrics = Metrics()
 
     def swapped(held: Mapping[str, Held]) -> None:
@@ -83,8 +87,9 @@ def create_app(outside: Outside, settings: Settings) -> FastAPI:
         summary="Quotes and ranked recommendations for health products",
         lifespan=lifespan,
     )
-    app.add_middleware(Observed, metrics=metrics)
     problems.install(app)
+    install_security(app, security)
+    app.add_middleware(Observed, metrics=metrics)
     add_operations(app, holder, keeper, metrics)
     add_quotes(app, desk)
     add_telling(app, desk, FeedbackDesk(keeper, outside.now))

@@ -44,7 +44,7 @@ class Keeper:
         observe: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._database, self._sealer = database, sealer or Plain()
-        self.profiles = None if database is None else ProfileStore(database)
+        self.profiles = None if database is None else ProfileStore(database, self._sealer)
         self._writer = self._start(capacity, observe)
         self._locks: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
 

@@ -1,13 +1,19 @@
 """Routes for those who run the service: alive, ready, measured."""
 
-from fastapi import FastAPI
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
+from riskengine.security.scopes import Caller, Scope
 from riskengine.service.holding import Holder
 from riskengine.service.keeping import Keeper
 from riskengine.service.metrics import Metrics
+from riskengine.service.security import caller
+
+_Metrics = Annotated[Caller, Depends(caller(Scope.METRICS))]
 
 
 class Health(BaseModel):
@@ -42,7 +48,7 @@ def add_operations(app: FastAPI, holder: Holder, keeper: Keeper, metrics: Metric
         response_model=Readiness,
         responses={503: {"model": Readiness}},
     )
-    async def readyz() -> Response:
+    async def readyz(_: _Metrics) -> Response:
         """Whether prices can be served, and which part is down."""
         held, trouble = holder.held, await keeper.trouble()
         releases = {market: one.champion.hash for market, one in held.items()}
@@ -56,6 +62,6 @@ def add_operations(app: FastAPI, holder: Holder, keeper: Keeper, metrics: Metric
         return JSONResponse(body.model_dump(), 200 if held else 503)
 
     @app.get("/metrics", tags=["operations"], response_class=Response)
-    async def measured() -> Response:
+    async def measured(_: _Metrics) -> Response:
         """Counters and histograms in Prometheus's text format."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)

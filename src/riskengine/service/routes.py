@@ -1,6 +1,7 @@
 """The routes of `/v1`: who may, what is read, and who answers it. No route knows a price."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Literal
 from uuid import uuid4
 
@@ -12,6 +13,8 @@ from riskengine.errors import InputError
 from riskengine.market_release import MarketRelease
 from riskengine.products.rate_book import dates_of
 from riskengine.profiles.questions import answers_to_columns
+from riskengine.security.consents import ConsentPurpose
+from riskengine.security.scopes import Caller, Scope
 from riskengine.service.answers import (
     AcceptanceBody,
     BatchBody,
@@ -23,7 +26,6 @@ from riskengine.service.answers import (
     StoredQuoteBody,
 )
 from riskengine.service.body import answer, documented, dumped, read_body
-from riskengine.service.caller import Caller, Scope, needs
 from riskengine.service.contracts import (
     PricesBody,
     ProductsResponse,
@@ -45,23 +47,28 @@ from riskengine.service.requests import (
     AcceptRequest,
     BatchRequest,
     FeedbackRequest,
+    MemberAnswers,
     MemberRequest,
     Named,
     QuoteRequest,
 )
+from riskengine.service.security import caller, require_batch, use_stored_profile
 
 Market = Annotated[Named | None, Query(description="As `market` in the body.")]
 Key = Annotated[
     Named | None,
     Header(alias="Idempotency-Key", description="The same key and body give the same answer."),
 ]
+_Quoter = Annotated[Caller, Depends(caller(Scope.QUOTES))]
+_Adviser = Annotated[Caller, Depends(caller(Scope.RECOMMENDATIONS))]
+_Teller = Annotated[Caller, Depends(caller(Scope.FEEDBACK))]
+_Reader = Annotated[Caller, Depends(caller(Scope.RELEASES_READ))]
+_Knower = Annotated[Caller, Depends(caller(Scope.PROFILES))]
 _PRICED = problems(403, 404, 415, 422, 503)
 
 
 def add_quotes(app: FastAPI, desk: Desk) -> None:
     """Add what is priced: quotes, batches, prices that are not kept."""
-    Writer = Annotated[Caller, Depends(needs(Scope.QUOTES_WRITE))]  # noqa: N806  a type
-    Asker = Annotated[Caller, Depends(needs(Scope.PRICES))]  # noqa: N806
 
     @app.post(
         "/v1/quotes",
@@ -71,13 +78,13 @@ def add_quotes(app: FastAPI, desk: Desk) -> None:
         openapi_extra=documented(QuoteRequest),
     )
     async def quotes(
-        request: Request, who: Writer, market: Market = None, key: Key = None, store: bool = True
+        request: Request, who: _Quoter, market: Market = None, key: Key = None, store: bool = True
     ) -> Response:
         """Price plans for a member or a household, with every step; answered when it is kept.
 
         With `store=false` prices are told and nothing is kept, as by `POST /v1/prices`.
         """
-        body = await read_body(request, QuoteRequest)
+        body = await _asked(app, request, who)
         if not store:
             return answer(await desk.prices(body, market))
         content, again = await desk.quote(body, market, who.client, key)
@@ -93,9 +100,9 @@ def add_quotes(app: FastAPI, desk: Desk) -> None:
         responses=_PRICED,
         openapi_extra=documented(QuoteRequest),
     )
-    async def prices(request: Request, _: Asker, market: Market = None) -> Response:
+    async def prices(request: Request, who: _Quoter, market: Market = None) -> Response:
         """What plans cost, with every step; nothing is kept, so it works without the store."""
-        return answer(await desk.prices(await read_body(request, QuoteRequest), market))
+        return answer(await desk.prices(await _asked(app, request, who), market))
 
     @app.post(
         "/v1/quotes/batch",
@@ -105,18 +112,17 @@ def add_quotes(app: FastAPI, desk: Desk) -> None:
         openapi_extra=documented(BatchRequest),
     )
     async def batch(
-        request: Request, who: Writer, market: Market = None, store: bool = True
+        request: Request, who: _Quoter, market: Market = None, store: bool = True
     ) -> Response:
         """Quote up to a thousand members, each alone: a row is quoted or has its problem."""
         body = await read_body(request, BatchRequest)
+        require_batch(app, len(body.members))
+        await _may_use(app, who, body.members, ConsentPurpose.PRICING)
         return answer(await desk.batch(body, market, who.client, keep=store))
 
 
 def add_telling(app: FastAPI, desk: Desk, feedback: FeedbackDesk) -> None:
     """Add what happens to quotes: read again, accepted, and what came of them."""
-    Writer = Annotated[Caller, Depends(needs(Scope.QUOTES_WRITE))]  # noqa: N806  a type
-    Reader = Annotated[Caller, Depends(needs(Scope.QUOTES_READ))]  # noqa: N806
-    Teller = Annotated[Caller, Depends(needs(Scope.FEEDBACK_WRITE))]  # noqa: N806
 
     @app.get(
         "/v1/quotes/{quote_id}",
@@ -124,7 +130,7 @@ def add_telling(app: FastAPI, desk: Desk, feedback: FeedbackDesk) -> None:
         response_model=StoredQuoteBody,
         responses=problems(403, 404, 422, 503),
     )
-    async def stored(quote_id: Named, who: Reader) -> Response:
+    async def stored(quote_id: Named, who: _Quoter) -> Response:
         """A quote as it was answered, and what has become of it."""
         return answer(await desk.stored(quote_id, who.client))
 
@@ -135,7 +141,7 @@ def add_telling(app: FastAPI, desk: Desk, feedback: FeedbackDesk) -> None:
         responses=_PRICED | problems(409),
         openapi_extra=documented(AcceptRequest),
     )
-    async def accept(request: Request, quote_id: Named, who: Writer) -> Response:
+    async def accept(request: Request, quote_id: Named, who: _Quoter) -> Response:
         """Accept one plan of a quote, once, and before it expires."""
         body = await read_body(request, AcceptRequest)
         return answer(await desk.accept(quote_id, body.plan, who.client))
@@ -148,7 +154,7 @@ def add_telling(app: FastAPI, desk: Desk, feedback: FeedbackDesk) -> None:
         responses=_PRICED | problems(409),
         openapi_extra=documented(FeedbackRequest),
     )
-    async def tell(request: Request, who: Teller, key: Key = None) -> Response:
+    async def tell(request: Request, who: _Teller, key: Key = None) -> Response:
         """Keep what came of a quote or a decision."""
         body = await read_body(request, FeedbackRequest)
         return answer(await feedback.keep(body, who.client, key), 201)
@@ -156,8 +162,6 @@ def add_telling(app: FastAPI, desk: Desk, feedback: FeedbackDesk) -> None:
 
 def add_reading(app: FastAPI, desk: Desk) -> None:
     """Add what is only told: recommendations, products, releases."""
-    Asker = Annotated[Caller, Depends(needs(Scope.PRICES))]  # noqa: N806  a type
-    Reader = Annotated[Caller, Depends(needs(Scope.PRODUCTS_READ))]  # noqa: N806
 
     @app.post(
         "/v1/recommendations",
@@ -166,9 +170,11 @@ def add_reading(app: FastAPI, desk: Desk) -> None:
         responses=_PRICED,
         openapi_extra=documented(MemberRequest),
     )
-    async def recommendations(request: Request, _: Asker, market: Market = None) -> Response:
+    async def recommendations(request: Request, who: _Adviser, market: Market = None) -> Response:
         """Rank plans for one member, with reasons in Chinese and English."""
-        return answer(await _recommended(desk, await read_body(request, MemberRequest), market))
+        body = await read_body(request, MemberRequest)
+        await _may_use(app, who, (body,), ConsentPurpose.RECOMMENDATION)
+        return answer(await _recommended(desk, body, market))
 
     @app.get(
         "/v1/products",
@@ -176,7 +182,7 @@ def add_reading(app: FastAPI, desk: Desk) -> None:
         response_model=ProductsResponse | MarketProductsBody,
         responses=problems(403, 422, 503),
     )
-    async def products(_: Reader, market: Market = None) -> Response:
+    async def products(_: _Quoter, market: Market = None) -> Response:
         """The plans with their texts, and the questions a quote can use."""
         release = desk.holder.of(market).champion
         if isinstance(release, MarketRelease):
@@ -189,7 +195,7 @@ def add_reading(app: FastAPI, desk: Desk) -> None:
         response_model=ReleasesBody,
         responses=problems(403, 503),
     )
-    async def releases(_: Reader) -> Response:
+    async def releases(_: _Reader) -> Response:
         """The releases in memory: which one prices each market, and which one is in the shadow."""
         desk.holder.of(None)
         told: list[ReleaseBody] = []
@@ -202,7 +208,6 @@ def add_reading(app: FastAPI, desk: Desk) -> None:
 
 def add_members(app: FastAPI, desk: Desk) -> None:
     """Add what is stored of members."""
-    Knower = Annotated[Caller, Depends(needs(Scope.PROFILES_READ))]  # noqa: N806  a type
 
     @app.get(
         "/v1/members/{member_id:path}/profile",
@@ -210,10 +215,26 @@ def add_members(app: FastAPI, desk: Desk) -> None:
         response_model=ProfileResponse,
         responses=problems(403, 404, 422, 503),
     )
-    async def profile(member_id: Named, _: Knower) -> Response:
+    async def profile(member_id: Named, who: _Knower) -> Response:
         """The latest published profile of a member, with titles in both languages."""
+        either = (ConsentPurpose.PRICING, ConsentPurpose.RECOMMENDATION)
+        await use_stored_profile(app, who, member_id, *either)
         found = await asyncio.to_thread(read_profile, desk.keeper.profiles, member_id)
         return answer(dumped(profile_response(found)))
+
+
+async def _asked(app: FastAPI, request: Request, who: Caller) -> QuoteRequest:
+    body = await read_body(request, QuoteRequest)
+    await _may_use(app, who, body.household, ConsentPurpose.PRICING)
+    return body
+
+
+async def _may_use(
+    app: FastAPI, who: Caller, members: Sequence[MemberAnswers], purpose: ConsentPurpose
+) -> None:
+    """Pass if every stored profile that is named may be used for the purpose."""
+    for member in members:
+        await use_stored_profile(app, who, member.member_id, purpose)
 
 
 async def _recommended(desk: Desk, request: MemberRequest, market: str | None) -> bytes:

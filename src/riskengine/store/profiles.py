@@ -19,6 +19,7 @@ from riskengine.errors import TableError, UnknownMemberError
 from riskengine.sources.parquet import parquet_batches, parquet_schema
 from riskengine.store.database import Database
 from riskengine.store.schema import PROFILES
+from riskengine.store.sealing import Plain, Sealer
 from riskengine.tables import is_number, is_text
 from riskengine.vocabulary import Answer
 
@@ -45,7 +46,8 @@ class ProfileStore:
     database cannot be used.
     """
 
-    def __init__(self, database: Database | str) -> None:
+    def __init__(self, database: Database | str, sealer: Sealer | None = None) -> None:
+        self._sealer = sealer or Plain()
         self._database = Database(database) if isinstance(database, str) else database
 
     def __enter__(self) -> "ProfileStore":
@@ -76,38 +78,44 @@ class ProfileStore:
         )
         rows = 0
         with self._database.writing() as connection:
-            for batch in _batches(path):
+            for batch in _batches(path, self._sealer):
                 connection.execute(newer, batch)
                 rows += len(batch)
         return rows
 
     def profile(self, member_id: str) -> StoredProfile:
         """The latest profile of a member; raises `UnknownMemberError` when none was published."""
-        query = sa.select(PROFILES).where(PROFILES.c.member_id == member_id)
+        key = self._sealer.pseudonym(member_id)
+        query = sa.select(PROFILES).where(PROFILES.c.member_id == key)
         with self._database.reading() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             message = f"no profile of member {member_id!r} was published"
             raise UnknownMemberError(message)
-        return StoredProfile(row.member_id, row.as_of, json.loads(row.features))
+        features = self._sealer.unseal(row.features.encode(), f"profiles/{key}")
+        return StoredProfile(member_id, row.as_of, json.loads(features))
 
 
-def _batches(path: Path) -> Iterator[list[dict[str, object]]]:
+def _batches(path: Path, sealer: Sealer) -> Iterator[list[dict[str, object]]]:
     """Rows to store, in batches, each in the order of their dates."""
     names = _feature_names(path, parquet_schema(path))
     for batch in parquet_batches(path, _ROWS):
         rows = sorted(batch.to_pylist(), key=itemgetter("as_of"))
+        keys = [sealer.pseudonym(row["member_id"]) for row in rows]
         yield [
             {
-                "member_id": row["member_id"],
+                "member_id": key,
                 "as_of": row["as_of"],
-                "features": json.dumps(
-                    {name: row[name] for name in names if row[name] is not None},
-                    ensure_ascii=False,
-                ),
+                "features": _sealed(sealer, key, {name: row[name] for name in names}),
             }
-            for row in rows
+            for key, row in zip(keys, rows, strict=True)
         ]
+
+
+def _sealed(sealer: Sealer, key: str, features: dict[str, Answer]) -> str:
+    known = {name: value for name, value in features.items() if value is not None}
+    content = json.dumps(known, ensure_ascii=False).encode()
+    return sealer.seal(content, f"profiles/{key}").decode()
 
 
 def _feature_names(path: Path, schema: arrow.Schema) -> list[str]:

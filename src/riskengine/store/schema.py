@@ -6,7 +6,8 @@ injected `Sealer` wrote.
 
 import sqlalchemy as sa
 
-METADATA = sa.MetaData()
+from riskengine.security.tables import METADATA
+
 _ID = 36
 
 PROFILES = sa.Table(

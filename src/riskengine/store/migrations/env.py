@@ -2,8 +2,10 @@
 
 from alembic import context
 
-from riskengine.store.schema import METADATA
+from riskengine.security.tables import METADATA
+from riskengine.store import schema
 
+assert schema.QUOTES.metadata is METADATA
 context.configure(
     connection=context.config.attributes["connection"],
     version_table=context.config.attributes["version_table"],

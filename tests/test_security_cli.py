@@ -1,0 +1,111 @@
+"""The commands of security, one after the other as an operator types them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from riskengine.cli import main
+from riskengine.security.key_ring import KeyUse, read_key_ring
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Types a command; gives what it prints, or `error: ...` of one that fails."""
+    monkeypatch.setenv("RISKENGINE_KEYS", str(tmp_path / "keys.json"))
+    monkeypatch.setenv("RISKENGINE_STORE", f"sqlite:///{tmp_path}/store.db")
+    monkeypatch.setenv("RISKENGINE_AUDIT_ANCHORS", str(tmp_path / "anchors.txt"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def typed(*words: str) -> str:
+        monkeypatch.setattr("sys.argv", ["riskengine", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsys.readouterr()
+        assert (ended.value.code == 2) is told.err.startswith("error: "), told
+        return told.err or told.out
+
+    return typed
+
+
+def test_keys_are_made_rotated_and_dropped(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    assert run("clients", "list").startswith("error: cannot read the keys in")
+    assert "keep a copy" in run("keys", "new")
+    first = read_key_ring(path)
+    assert "is there already" in run("keys", "new")
+    assert "is used for signing from now on" in run("keys", "rotate", "signing")
+    new, old = read_key_ring(path).of(KeyUse.SIGNING)
+    assert old.until is not None
+    assert new.until is None
+    run("keys", "rotate", "signing", "--at-once")
+    assert all(key.until for key in read_key_ring(path).of(KeyUse.SIGNING)[1:])
+    run("clients", "add", "li.wei", "--person", "--scope", "profiles")
+    run("keys", "rotate", "encryption")
+    old_kid = first.current(KeyUse.ENCRYPTION).kid
+    refused = run("keys", "drop", "encryption", old_kid)
+    assert f"1 values are sealed with {old_kid}: run" in refused
+    assert "1 values sealed anew" in run("keys", "reencrypt")
+    assert "is gone" in run("keys", "drop", "encryption", old_kid)
+    listed = run("keys", "list")
+    assert old_kid not in listed
+    assert all(key.kid in listed for key in read_key_ring(path).keys)
+    assert "old keys for audit stay" in run(
+        "keys", "drop", "audit", first.current(KeyUse.AUDIT).kid
+    )
+
+
+def test_clients_are_added_listed_and_revoked(run: Run) -> None:
+    run("keys", "new")
+    told = run("clients", "add", "front-end", "--scope", "quotes", "--scope", "feedback")
+    assert told.startswith("client_id front-end\nclient_secret ")
+    assert "otpauth" not in told
+    person = run("clients", "add", "li.wei", "--person", "--scope", "releases:promote")
+    assert "otpauth otpauth://totp/riskengine:li.wei?" in person
+    assert run("clients", "enrol", "li.wei") != person.splitlines()[-1] + "\n"
+    assert "is for people" in run("clients", "add", "robot", "--scope", "releases:promote")
+    assert "front-end is revoked" in run("clients", "revoke", "front-end")
+    listed = run("clients", "list")
+    assert "feedback quotes" in listed
+    assert told.split()[-1] not in listed
+    assert "no such client 'front-end'" in run("clients", "enrol", "front-end")
+
+
+def test_the_audit_log_is_verified(run: Run, tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    from riskengine.security.audit import AuditEvent, AuditLog
+    from riskengine.store import Database
+
+    run("keys", "new")
+    assert run("audit", "verify") == "the audit log is whole\n"
+    ring = read_key_ring(tmp_path / "keys.json")
+    database = Database(f"sqlite:///{tmp_path}/store.db")
+    log = AuditLog(database, lambda: ring, tmp_path / "anchors.txt")
+    for _ in range(3):
+        log.append(AuditEvent("li.wei", "profile.read"), datetime.now(UTC))
+    assert run("audit", "verify") == "the audit log is whole\n"
+    with database.writing() as connection:
+        connection.execute(sa.text("update audit_log set actor = 'nobody' where sequence = 2"))
+    assert "error: the audit log has 1 faults" in run("audit", "verify")
+
+
+@pytest.mark.parametrize(
+    ("has_keys", "host", "listens"),
+    [(False, "0.0.0.0", "127.0.0.1"), (True, "0.0.0.0", "0.0.0.0"), (False, "::1", "::1")],
+)
+def test_a_server_without_keys_listens_to_its_own_machine(
+    run: Run, monkeypatch: pytest.MonkeyPatch, has_keys: bool, host: str, listens: str
+) -> None:
+    run("keys", "new")
+    if not has_keys:
+        monkeypatch.delenv("RISKENGINE_KEYS")
+    asked: dict[str, object] = {}
+    monkeypatch.setattr("riskengine.service.observed.log_json", lambda _: None)
+    monkeypatch.setattr("uvicorn.run", lambda _, **options: asked.update(options))
+    told = run("serve", "--host", host)
+    assert asked["host"] == listens
+    assert ("No keys are configured: listening on 127.0.0.1" in told) is (listens != host)
