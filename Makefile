@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check format serve bench bench-pricing bench-profiles bench-risk golden notebooks lock clean
+.PHONY: help demo test check format serve bench bench-pricing bench-profiles bench-risk bench-service golden notebooks lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ bench-risk: $(READY) ## measure risk models on real data sets in RISK_DATA, agai
 
 bench-pricing: $(READY) ## measure what benefits are priced at, and the kernel, into benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.pricing
+
+bench-service: $(READY) ## measure a quote over HTTP against MLflow serving and an empty endpoint
+	$(BIN)/python -m benchmarks.service
 
 golden: $(READY) ## rewrite the golden quotes and premiums
 	$(BIN)/python -m tests.golden.rewrite

@@ -82,7 +82,7 @@ def test_before_any_release_the_error_says_what_to_run(run: Run, place: Path) ->
         pytest.skip("a release is registered by now")
     done = run("quote", "--answers", '{"age": 43, "sex": "female"}')
     assert done.code == 2
-    assert "run `riskengine demo` to build and register one" in done.err
+    assert "run `riskengine demo` for the study's" in done.err
     assert done.err.count("\n") == 1
 
 

@@ -20,6 +20,7 @@ from riskengine.pricing.market import (
     PlanPrice,
     household_terms,
     open_market,
+    plans_problems,
     price_plans,
     price_problems,
 )
@@ -260,7 +261,8 @@ def _refusals(
     market: OpenMarket, plans: Sequence[str], columns: Columns, decided: Decisions
 ) -> dict[str, list[Problem]]:
     declined = _declined(decided)
-    return {plan: price_problems(market, plan, columns) + declined for plan in plans}
+    found = plans_problems(market, plans, columns)
+    return {plan: problems + declined for plan, problems in found.items()}
 
 
 def _declined(decided: Decisions) -> list[Problem]:

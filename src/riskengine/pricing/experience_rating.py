@@ -70,7 +70,9 @@ def group_credibility(
     total = np.bincount(group, weight, groups).astype(np.float64)
     own = np.bincount(group, weight * outcome, groups) / np.where(total > 0, total, 1.0)
     if between > 0:
-        credibility = total / (total + within / between)
+        credibility = np.zeros(groups)
+        # A group without experience has none, also where nothing varies within the others.
+        np.divide(total, total + within / between, out=credibility, where=total > 0)
         collective = float(np.sum(credibility * own) / np.sum(credibility))
     else:
         credibility = np.zeros(groups)

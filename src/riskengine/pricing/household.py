@@ -108,6 +108,9 @@ def _tiered(
 
 
 def _codes(household: AnyArray) -> tuple[IntArray, AnyArray]:
+    if np.issubdtype(household.dtype, np.integer):
+        numbers, place = np.unique(household, return_inverse=True)
+        return place.astype(np.int64), numbers
     code, households = pd.factorize(household, sort=True)
     if (code < 0).any():
         message = f"row {int(np.argmax(code < 0))} names no household: give each member one"

@@ -7,7 +7,7 @@ plan's tariff and the base rate: no mean, no answer and no technical premium of 
 Left out: how means are predicted, and who may be underwritten (`riskengine.products.underwriting`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -152,8 +152,26 @@ def price_problems(market: OpenMarket, plan: str, columns: Columns) -> list[Prob
     A plan not yet on sale, an age outside the plan's (but not of a renewal), a value outside the
     tariff. Raises `UnknownNameError` for an unknown plan.
     """
+    return plans_problems(market, (plan,), columns)[plan]
+
+
+def plans_problems(
+    market: OpenMarket, plans: Iterable[str], columns: Columns
+) -> dict[str, list[Problem]]:
+    """`price_problems` of each plan; what plans of one tariff share is looked at once."""
+    rated: dict[str, list[Problem]] = {}
+    found = {}
+    for plan in plans:
+        tariff = market.tariff(plan)
+        if tariff.tariff not in rated:
+            rated[tariff.tariff] = rating_problems(tariff, columns)
+        found[plan] = rated[tariff.tariff] + _sale_problems(market, plan, columns)
+    return found
+
+
+def _sale_problems(market: OpenMarket, plan: str, columns: Columns) -> list[Problem]:
     found = market.catalogue.plan(plan)
-    problems = rating_problems(market.tariff(plan), columns)
+    problems: list[Problem] = []
     size = len(next(iter(columns.values())))
     if market.start < found.effective_from:
         told = f"plan {plan} is on sale from {found.effective_from}"
@@ -209,7 +227,8 @@ def price_plans(
     Raises `AnswerError` with the reasons where a member has no price for one of the plans, or terms
     are out of bounds; `UnknownNameError` for an unknown plan or one without a base rate.
     """
-    problems = [p for plan in terms for p in price_problems(market, plan, members.columns)]
+    by_plan = plans_problems(market, terms, members.columns)
+    problems = [problem for found in by_plan.values() for problem in found]
     if problems:
         raise AnswerError(problems)
     places = market.table.place(members.means)

@@ -86,7 +86,9 @@ def run(planned: Sequence[Planned], running: FloatArray) -> tuple[Step, ...]:
     """
     steps = []
     for name, operation, value in planned:
-        column = np.broadcast_to(np.asarray(value, dtype=np.float64), running.shape)
+        column = np.asarray(value, dtype=np.float64)
+        if column.shape != running.shape:
+            column = np.broadcast_to(column, running.shape)
         running = apply(operation, running, column)
         steps.append(Step(name, operation, column, running))
     return tuple(steps)

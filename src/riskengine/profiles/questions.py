@@ -144,10 +144,10 @@ def check_columns(questions: Sequence[Question], columns: Columns) -> list[Probl
             high = np.inf if question.maximum is None else question.maximum
             bad = ~absent & ~(np.isfinite(numbers) & (numbers >= low) & (numbers <= high))
         else:
-            import pandas as pd  # late: building profiles does not need it
-
-            absent = np.asarray(pd.isna(values))
-            bad = ~absent & ~np.isin(values, np.array(question.levels, dtype=object))
+            # NaN alone differs from itself; a set is quicker than numpy's search among objects.
+            known, given = frozenset(question.levels), values.tolist()
+            absent = np.array([one is None or one != one for one in given], dtype=bool)
+            bad = ~absent & np.array([one not in known for one in given], dtype=bool)
         problems += [_problem(int(row), question, values[row]) for row in np.flatnonzero(bad)]
         if question.required:
             problems += [_unanswered(int(row), question) for row in np.flatnonzero(absent)]

@@ -141,7 +141,7 @@ class Design:
     def strangers(self, columns: Columns) -> dict[str, list[str]]:
         """By categorical feature, the levels that training did not have, sorted."""
         found = {
-            name: sorted(map(str, set(pd.unique(columns[name])) - set(known) - {None}))
+            name: sorted({str(one) for one in {*columns[name].tolist()}.difference(known, (None,))})
             for name, known in self.known_levels().items()
         }
         return {name: strange for name, strange in found.items() if strange}
@@ -240,9 +240,9 @@ def _filled(values: AnyArray) -> AnyArray:
 
 def positions(known: Sequence[str], values: AnyArray) -> IntArray:
     """The place of each value among `known` sorted texts, -1 where it is not there."""
-    index = pd.Index(np.array(known, dtype=object))
-    found: IntArray = index.get_indexer(pd.Index(np.asarray(values, object))).astype(np.int64)
-    return found
+    place = {level: at for at, level in enumerate(known)}
+    given = np.asarray(values, dtype=object).tolist()
+    return np.fromiter((place.get(one, -1) for one in given), np.int64, len(given))
 
 
 def _pairs(
