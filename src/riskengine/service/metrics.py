@@ -55,12 +55,6 @@ class Metrics:
             ("market", "outcome"),
             registry=registry,
         )
-        self.drift = Gauge(
-            "riskengine_input_drift_psi",
-            "Population stability index of answers against the release's reference",
-            ("market", "question"),
-            registry=registry,
-        )
 
     def priced(self, market: str, premiums: Mapping[str, str]) -> None:
         """Count the premiums of a quote."""

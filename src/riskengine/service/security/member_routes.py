@@ -58,7 +58,11 @@ _Erase = Annotated[Caller, Depends(caller(Scope.MEMBERS_ERASE))]
 
 def add_member_routes(app: FastAPI) -> None:
     """Consents, export and erasure, to a service with keys."""
+    _add_consents(app)
+    _add_rights(app)
 
+
+def _add_consents(app: FastAPI) -> None:
     @app.post(
         "/v1/members/{member_id:path}/consents",
         tags=["members"],
@@ -87,6 +91,8 @@ def add_member_routes(app: FastAPI) -> None:
             history=tuple(map(_consent, history)),
         )
 
+
+def _add_rights(app: FastAPI) -> None:
     @app.get("/v1/members/{member_id:path}/export", tags=["members"], responses=_FAULTS)
     async def export(member_id: str, who: _Profiles) -> ExportResponse:
         """All that is stored of a member, as JSON, for the member to have."""
