@@ -96,21 +96,21 @@ def lines(path: Path, records: list[Record]) -> Path:
 
 
 def test_a_log_is_judged_or_refused_with_numbers(tmp_path: Path) -> None:
-    path = lines(tmp_path / "log.jsonl", log(30))
-    who = pd.DataFrame({"member_id": [f"m{n}" for n in range(30)], "sex": ["f", "m", None] * 10})
+    path = lines(tmp_path / "log.jsonl", log(15))
+    who = pd.DataFrame({"member_id": [f"m{n}" for n in range(15)], "sex": ["f", "m", None] * 5})
     who.to_csv(tmp_path / "who.csv", index=False)
     done = run("--log", path, "--data", tmp_path / "who.csv", "--by", "sex", "--policy",
                shipped("cn"), "--explores", "--out", tmp_path / "out")  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "refused" in done.output
-    assert "30 decisions are worth" in done.output
+    assert "15 decisions are worth" in done.output
     found = written(tmp_path / "out")
     targets = found["off_policy"]
     assert isinstance(targets, dict)
     own, best = targets["proposed"], targets["best_first"]
     assert (own["verdict"], best["verdict"]) == ("refused", "refused")
     assert own["ips"]["mean"] == pytest.approx(own["logged"]["mean"])
-    assert best["effective_sample"] < 30
+    assert best["effective_sample"] < 15
     figures = found["figures"]
     assert isinstance(figures, dict)
     assert figures["hit_3"]["mean"] == 1.0

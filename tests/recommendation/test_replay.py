@@ -20,7 +20,7 @@ CATALOGUE = opened("cn").catalogue
 
 @pytest.fixture(scope="module")
 def followed() -> FollowedLog:
-    return follow(log(40), UNTIL)
+    return follow(log(20), UNTIL)
 
 
 def changed(**numbers: float) -> RecommendationPolicy:
@@ -80,7 +80,7 @@ def test_estimates_from_a_log_know_the_reward_of_plans(followed: FollowedLog) ->
     told = off_policy(found)
     assert told.logged.mean == np.mean([len(one.taken) for one in followed.decisions])
     assert told.ips.mean == pytest.approx(told.logged.mean)
-    assert told.effective_sample == pytest.approx(40)
+    assert told.effective_sample == pytest.approx(20)
     assert told.verdict is Verdict.REFUSED
     assert found.predicted.min() > 0
 

@@ -21,7 +21,7 @@ from riskengine.recommendation.log_figures import members_of
 from riskengine.recommendation.off_policy import Logged, Shown, rewards_by_action
 from riskengine.recommendation.policy import Choices, RecommendationPolicy
 from riskengine.recommendation.scoring import Term
-from riskengine.recommendation.slate import chances, next_plans, slate_propensity
+from riskengine.recommendation.slate import AnyRanked, chances, next_plans, slate_propensity
 from riskengine.vocabulary import FloatArray
 
 REPLAYABLE = ("weights.", "value_scale", "slate_size", "exploration.", "least_worth")
@@ -157,13 +157,13 @@ def held_products(decision: DecisionRecord, catalogue: Catalogue) -> frozenset[s
 
 
 def slate_chances(
-    candidates: Sequence[Replayable], held: frozenset[str], choices: Choices, explores: bool
+    candidates: Sequence[AnyRanked], held: frozenset[str], choices: Choices, explores: bool
 ) -> dict[tuple[str, ...], float]:
     """Every slate that a policy can show of candidates, best first, with its probability."""
     found: dict[tuple[str, ...], float] = {}
     size = int(choices["slate_size"])
 
-    def fill(placed: list[Replayable], chance: float) -> None:
+    def fill(placed: list[AnyRanked], chance: float) -> None:
         pool = next_plans(candidates, placed, held) if len(placed) < size else []
         if not pool:
             found[tuple(one.plan.plan for one in placed)] = chance
