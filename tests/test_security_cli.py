@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from riskengine.cli import main
+from riskengine.cli.app import console
 from riskengine.security.key_ring import KeyUse, read_key_ring
 
 Run = Callable[..., str]
@@ -18,7 +19,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.setenv("RISKENGINE_KEYS", str(tmp_path / "keys.json"))
     monkeypatch.setenv("RISKENGINE_STORE", f"sqlite:///{tmp_path}/store.db")
     monkeypatch.setenv("RISKENGINE_AUDIT_ANCHORS", str(tmp_path / "anchors.txt"))
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console, "width", 200)
 
     def typed(*words: str) -> str:
         monkeypatch.setattr("sys.argv", ["riskengine", *words])

@@ -92,18 +92,18 @@ def test_workers_and_one_process_write_the_same_bytes(job: RepriceJob, tmp_path:
 
 def test_a_lost_worker_stops_the_job_and_keeps_what_is_done(job: RepriceJob) -> None:
     def kill_a_worker(done: int, _total: int) -> None:
-        if done >= 2 * CHUNK:
+        if done:
             os.kill(worker_of(os.getpid()), signal.SIGKILL)
 
     with pytest.raises(StoppedError, match="a worker process was lost"):
         reprice(replace(job, workers=2), kill_a_worker)
     kept = len(list((job.out / "repriced").glob("part-*.parquet")))
-    assert 2 <= kept < SIZE / CHUNK
+    assert 1 <= kept < SIZE / CHUNK
     record = json.loads((job.out / "run.json").read_text())
     assert record["status"].startswith("stopped: a worker process was lost")
     went_on = reprice(replace(job, resume=True))
     assert went_on.totals.policies_in == SIZE
-    assert went_on.priced_now <= SIZE - 2 * CHUNK
+    assert went_on.priced_now <= SIZE - CHUNK
 
 
 def worker_of(process: int) -> int:

@@ -243,7 +243,7 @@ def promote_release(settings: Settings, market: str, target: tuple[str, str], re
 def named_releases(settings: Settings) -> dict[str, dict[str, str]]:
     """The hash of what each alias points to, by alias and market, the study's first.
 
-    Raises `ReleaseError` when the registry cannot be read.
+    A release that was revoked is in force nowhere, so that it takes no other market with it. Raises `ReleaseError` when the registry cannot be read.
     """
     stem = settings.registered_name
     found: dict[str, dict[str, str]] = {}
@@ -256,7 +256,7 @@ def named_releases(settings: Settings) -> dict[str, dict[str, str]]:
                 continue
             for alias, version in client.get_registered_model(model.name).aliases.items():
                 tags = client.get_model_version(model.name, str(version)).tags
-                if "digest" in tags and tags.get("kind") != "risk_model":
+                if "digest" in tags and REVOKED not in tags and tags.get("kind") != "risk_model":
                     found.setdefault(alias, {})[market] = tags["digest"]
     except (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError) as error:
         message = f"the registry {settings.tracking_uri} cannot be read: {error}"
