@@ -243,8 +243,8 @@ def promote_release(settings: Settings, market: str, target: tuple[str, str], re
 def named_releases(settings: Settings) -> dict[str, dict[str, str]]:
     """The hash of what each alias points to, by alias and market, the study's first.
 
-    A release that was revoked is in force nowhere, so that it takes no other market with it. Raises `ReleaseError` when the registry cannot be read.
-    """
+    A release that was revoked is in force nowhere, so that it takes no other market with it.
+    Raises `ReleaseError` when the registry cannot be read."""
     stem = settings.registered_name
     found: dict[str, dict[str, str]] = {}
     try:
