@@ -50,17 +50,22 @@ _OPEN_MARKETS = 64
 class MarketQuote:
     """Plans priced for the m members of one household; the rest refused with every reason.
 
-    `decisions` are of the members, in their order; `premium_cents` by plan is what the household
+    `underwriting` is of the members, in their order; `premium_cents` by plan is what the household
     pays together, a year.
     """
 
     start: date
     edition: str
     means: Mapping[Peril, FloatArray]
-    decisions: tuple[Decision, ...]
+    underwriting: Decisions
     prices: dict[str, PlanPrice]
     premium_cents: dict[str, int]
     refused: dict[str, tuple[Problem, ...]]
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What was decided of each member, in words."""
+        return tuple(self.underwriting.of(row) for row in range(len(self.underwriting.severity)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +148,7 @@ def quote_market(
         start,
         market.edition.edition,
         members.means,
-        tuple(decided.of(row) for row in range(size)),
+        decided,
         prices,
         {plan: int(cents[0]) for plan, cents in together.items()},
         {plan: tuple(found) for plan, found in refused.items() if found},
@@ -198,8 +203,9 @@ def recommend_market(
         wish.needed_within_days,
         wish.consents,
     )
-    decided = decide(release, columns, len(columns["age"]), market.edition)
-    models = Models(release.market.perils, quote.prices, decided, wish.take_up, wish.likely_needs)
+    models = Models(
+        release.market.perils, quote.prices, quote.underwriting, wish.take_up, wish.likely_needs
+    )
     return recommend(asked, market, policy, models, wish.rng)
 
 

@@ -19,6 +19,7 @@ from riskengine import __version__
 from riskengine.errors import ReleaseError, SpecError
 from riskengine.pricing.market import Market
 from riskengine.pricing.peril_files import perils_from_files, perils_to_files
+from riskengine.pricing.rating import check_prices
 from riskengine.pricing.utilisation import InducedUtilisation
 from riskengine.products.benefit import Peril
 from riskengine.products.product import Catalogue
@@ -36,7 +37,6 @@ from riskengine.release_files import (
     write_release_files,
 )
 from riskengine.risk.model import RiskModel
-from riskengine.risk.spec import Kind, ModelPurpose
 
 _POLICY = "recommendation_policy.json"
 _LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow")
@@ -93,7 +93,8 @@ def build_market_release(
             message = f"the catalogue insures {', '.join(absent)}, but there is no {kind} of it"
             raise SpecError(message)
     for model in models.values():
-        _check_model(model)
+        check_prices(model)
+        _check_features(model)
     for edition in market.editions.editions:
         unrated = [
             n for n in market.catalogue.names if n not in base_rates.get(edition.edition, {})
@@ -115,24 +116,16 @@ def build_market_release(
     return replace(release, hash=hash_of(_files(release)))
 
 
-def _check_model(model: RiskModel) -> None:
-    """Raise `SpecError` for a model that may not price."""
-    spec = model.spec.model
-    if not spec.kind.multiplicative:
-        able = ", ".join(kind for kind in Kind if kind.multiplicative)
-        message = f"model {spec.name} is {spec.kind}, with no relativities: use one of {able}"
-        raise SpecError(message)
-    if spec.purpose is not ModelPurpose.PRICING:
-        message = f'model {spec.name} is for {spec.purpose}: train it with purpose = "pricing"'
-        raise SpecError(message)
+def _check_features(model: RiskModel) -> None:
+    """Raise `SpecError` for a model that reads what may not price."""
     by_name = {feature.name: feature for feature in FEATURES}
     for name in model.spec.features.names:
         if name in model.spec.features.cover:
             continue
         if name not in by_name or not by_name[name].purpose.allows(Purpose.PRICING):
             message = (
-                f"model {spec.name} reads {name}, which is no feature that may price: train it"
-                " without"
+                f"model {model.spec.model.name} reads {name}, which is no feature that may price:"
+                " train it without"
             )
             raise SpecError(message)
 

@@ -17,7 +17,7 @@ from riskengine import __version__
 from riskengine.errors import ReleaseError, SpecError
 from riskengine.pricing.peril_files import perils_from_files, perils_to_files
 from riskengine.pricing.perils import PerilModel
-from riskengine.pricing.rating import check_order, check_permitted
+from riskengine.pricing.rating import check_order, check_permitted, check_prices
 from riskengine.pricing.utilisation import InducedUtilisation
 from riskengine.products.benefit import Peril
 from riskengine.products.product import Catalogue
@@ -34,7 +34,6 @@ from riskengine.release_files import (
     write_release_files,
 )
 from riskengine.risk.model import RiskModel
-from riskengine.risk.spec import Kind, ModelPurpose
 
 _LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow")
 
@@ -74,7 +73,7 @@ def build_release(
     if catalogue.market != rate_book.market:
         message = f"catalogue is for market {catalogue.market}, rate book for {rate_book.market}"
         raise SpecError(message)
-    _check_prices(medical_spend)
+    check_prices(medical_spend)
     check_permitted(medical_spend, rate_book)
     _check_numbers(rate_book, ranking_policy)
     features = medical_spend.spec.features
@@ -107,25 +106,6 @@ def build_release(
         perils or {},
     )
     return replace(release, hash=hash_of(_files(release)))
-
-
-def _check_prices(model: RiskModel) -> None:
-    """Raise `SpecError` for a model whose predictions are no base times relativities, or one that
-    was not trained to price: only that one refuses what it has never seen."""
-    spec = model.spec.model
-    if not spec.kind.multiplicative:
-        able = ", ".join(kind for kind in Kind if kind.multiplicative)
-        message = (
-            f"model {spec.name} is {spec.kind}: its predictions are no base times relativities, so"
-            f" it cannot enter a release; use one of {able}"
-        )
-        raise SpecError(message)
-    if spec.purpose is not ModelPurpose.PRICING:
-        message = (
-            f"model {spec.name} is for {spec.purpose}, and guesses at levels it has never seen, so"
-            ' it cannot enter a release: train it with purpose = "pricing"'
-        )
-        raise SpecError(message)
 
 
 def _check_questions(medical_spend: RiskModel, questions: tuple[Question, ...]) -> None:

@@ -16,6 +16,7 @@ from riskengine.pricing.utilisation import InducedUtilisation
 from riskengine.products.product import Plan
 from riskengine.products.rate_book import Loadings, RateBook
 from riskengine.risk.model import RiskModel
+from riskengine.risk.spec import Kind, ModelPurpose
 from riskengine.vocabulary import Columns, FloatArray
 
 
@@ -27,6 +28,25 @@ class PricedPlan:
     chain: PremiumChain
     actuarial_value: FloatArray
     expected_out_of_pocket: FloatArray
+
+
+def check_prices(model: RiskModel) -> None:
+    """Raise `SpecError` for a model whose predictions are no base times relativities, or one that
+    was not trained to price: only that one refuses what it has never seen."""
+    spec = model.spec.model
+    if not spec.kind.multiplicative:
+        able = ", ".join(kind for kind in Kind if kind.multiplicative)
+        message = (
+            f"model {spec.name} is {spec.kind}: its predictions are no base times relativities, so"
+            f" it cannot enter a release; use one of {able}"
+        )
+        raise SpecError(message)
+    if spec.purpose is not ModelPurpose.PRICING:
+        message = (
+            f"model {spec.name} is for {spec.purpose}, and guesses at levels it has never seen, so"
+            ' it cannot enter a release: train it with purpose = "pricing"'
+        )
+        raise SpecError(message)
 
 
 def check_permitted(model: RiskModel, book: RateBook) -> None:

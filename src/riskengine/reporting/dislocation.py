@@ -8,7 +8,7 @@ import numpy as np
 
 from riskengine.reporting.charts import ACTUAL, QUIET, Chart, Say, dislocation_chart, render
 from riskengine.reporting.report import Section, Table, render_report
-from riskengine.reporting.step_names import step_title
+from riskengine.reporting.step_names import DIRECTIONS, step_title
 from riskengine.vocabulary import FloatArray, Text
 
 _COUNTS = (
@@ -20,7 +20,6 @@ _COUNTS = (
     Text(zh="报价保费", en="offered premium"),
     Text(zh="预计赔付率", en="expected loss ratio"),
 )
-_WAYS = {"rise": Text(zh="上涨", en="rise"), "fall": Text(zh="下降", en="fall")}
 _OUTCOMES = {
     "accept": Text(zh="承保", en="accept"),
     "load": Text(zh="加费", en="load"),
@@ -156,7 +155,9 @@ def _reason_section(change: BookChange) -> Section:
     for name in ordered:
         way, reason = name.split(" ", 1)
         moved = change.moved.get(name, 0) / 100
-        rows.append((_WAYS[way], step_title(reason), f"{change.reasons[name]:,}", f"{moved:+,.0f}"))
+        rows.append(
+            (DIRECTIONS[way], step_title(reason), f"{change.reasons[name]:,}", f"{moved:+,.0f}")
+        )
     headings = (
         Text(zh="方向", en="direction"),
         Text(zh="主要原因", en="main reason"),

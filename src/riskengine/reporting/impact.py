@@ -10,7 +10,7 @@ from riskengine.pricing.impact import TwoPrices, main_reasons
 from riskengine.pricing.rule_cost import RuleCost
 from riskengine.reporting.charts import ACTUAL, EXPECTED, Chart, Say, dislocation_chart, render
 from riskengine.reporting.report import Section, Table, render_report
-from riskengine.reporting.step_names import step_title
+from riskengine.reporting.step_names import DIRECTIONS, step_title
 from riskengine.vocabulary import Text
 
 _EXTREMES, _SEGMENTS_SHOWN = 8, 40
@@ -164,10 +164,9 @@ def _segment_chart(shown: pd.DataFrame) -> Chart:
 
 
 def _reason_section(reasons: pd.DataFrame) -> Section:
-    ways = {"rise": Text(zh="上涨", en="rise"), "fall": Text(zh="下降", en="fall")}
     rows = tuple(
         (
-            ways[str(one["direction"])],
+            DIRECTIONS[str(one["direction"])],
             step_title(str(one["reason"])),
             f"{one['policies']:,}",
             f"{one['premium']:+,.0f}",

@@ -34,6 +34,8 @@ STEP_TITLES = {
     "instalment_premium": Text(zh="每期保费", en="instalment"),
     "offered_premium": Text(zh="报价保费", en="offered premium"),
 }
+DIRECTIONS = {"rise": Text(zh="上涨", en="rise"), "fall": Text(zh="下降", en="fall")}
+"""Which way a premium moves."""
 
 
 def step_title(name: str) -> Text:
