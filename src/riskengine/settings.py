@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     store: str = "sqlite:///riskengine.db"
     memory_limit: str = ""
     models: str = "models"
+    scorer: Literal["fast", "reference"] = "fast"
+    """Who evaluates trees; `reference` is LightGBM, slower and the same to the last bit."""
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     open_to_all: bool = False

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from riskengine.errors import JobError, LockedError, RiskEngineError, StoppedError
+from riskengine.settings import Settings
 
 app = typer.Typer(
     name="riskengine",
@@ -44,6 +45,10 @@ def run() -> None:
     is in use in 4, and one whose rows do not reconcile in 5.
     """
     try:
+        if Settings().scorer == "reference":
+            from riskengine.risk.scoring import Scorer, choose_scorer
+
+            choose_scorer(Scorer.REFERENCE)
         app()
     except ValidationError as error:
         faults = "; ".join(

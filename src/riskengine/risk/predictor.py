@@ -13,8 +13,8 @@ import lightgbm as lgb
 import numpy as np
 
 from riskengine.risk.design import Design
+from riskengine.risk.scoring import TreeScorer, tree_scorer
 from riskengine.risk.terms import FactorTable
-from riskengine.risk.trees import raw_score
 from riskengine.vocabulary import Columns, FloatArray
 
 
@@ -32,6 +32,28 @@ class Share:
     def loaded(self) -> tuple[lgb.Booster, ...]:
         """Private to this share: a Booster holds state that a stranger's predict could change."""
         return tuple(lgb.Booster(model_str=text) for text in self.boosters)
+
+    @cached_property
+    def _scorers(self) -> dict[int, tuple[TreeScorer, ...]]:
+        return {}
+
+    def raw(self, matrices: Sequence[FloatArray]) -> FloatArray:
+        """Raw scores (boosters, n, classes) of the models' matrices, (n, features) each."""
+        # Without encodings all models read one matrix.
+        distinct = matrices if matrices[0] is not matrices[-1] else matrices[:1]
+        step = len(distinct)
+        if step not in self._scorers:
+            self._scorers[step] = tuple(
+                tree_scorer(self.boosters[first::step], self.loaded[first::step])
+                for first in range(min(step, len(self.boosters)))
+            )
+        told = [one.raw(matrix) for one, matrix in zip(self._scorers[step], distinct, strict=False)]
+        if step == 1:
+            return told[0]
+        found = np.empty((len(self.boosters), *told[0].shape[1:]))
+        for first, raw in enumerate(told):
+            found[first::step] = raw
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +76,13 @@ class Predictor:
     def classes(self) -> int:
         return len(self.intercept)
 
+    def warm(self) -> None:
+        """Read the trees, which the first prediction would else wait for."""
+        width = len(self.design.names)
+        models = self.models if self.design.encodings else 1
+        for share in self.forests:
+            share.raw([np.zeros((1, width)) for _ in range(models)])
+
     def score(self, columns: Columns) -> FloatArray:
         """The linear predictor, (n, classes)."""
         members = self.members(columns)
@@ -74,9 +103,7 @@ class Predictor:
         size = max((len(share.boosters) for share in self.forests), default=1)
         found = np.zeros((size, len(plain), self.classes))
         for share in self.forests:
-            for place, booster in enumerate(share.loaded):
-                raw = raw_score(booster, matrices[place % self.models])
-                found[place] += share.weight * raw.reshape(len(plain), self.classes)
+            found[: len(share.boosters)] += share.weight * share.raw(matrices)
         if self.table_weight:
             told = np.zeros(found.shape[1:])
             for part in np.moveaxis(self._table_parts(plain, codes), 1, 0):

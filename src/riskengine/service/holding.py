@@ -142,6 +142,5 @@ def _warmed(release: AnyRelease) -> AnyRelease:
     for model in models:
         for part in model.parts:
             for predictor in part:
-                for share in predictor.forests:
-                    _ = share.loaded
+                predictor.warm()
     return release

@@ -21,7 +21,7 @@ from riskengine.risk.next_product.design import Design
 from riskengine.risk.next_product.logit import Logit, probabilities
 from riskengine.risk.next_product.shares import Pool
 from riskengine.risk.next_product.thin import Thin
-from riskengine.risk.trees import raw_score
+from riskengine.risk.scoring import TreeScorer, tree_scorer
 from riskengine.vocabulary import Columns, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -36,13 +36,12 @@ class ColdStart:
     booster: str
 
     @cached_property
-    def loaded(self) -> lgb.Booster:
-        return lgb.Booster(model_str=self.booster)
+    def scorer(self) -> TreeScorer:
+        return tree_scorer([self.booster], [lgb.Booster(model_str=self.booster)])
 
     def owns(self, matrix: FloatArray) -> FloatArray:
         """The probability that a customer owns each product, (n, products)."""
-        raw = raw_score(self.loaded, matrix).reshape(len(matrix), -1)
-        found: FloatArray = expit(self.prevalence + raw)
+        found: FloatArray = expit(self.prevalence + self.scorer.raw(matrix)[0])
         return found
 
 
@@ -58,16 +57,18 @@ class Learnt:
     cold: ColdStart
 
     @cached_property
-    def loaded(self) -> tuple[lgb.Booster, ...]:
-        return tuple(lgb.Booster(model_str=text) for text in self.boosters)
+    def scorer(self) -> TreeScorer:
+        loaded = [lgb.Booster(model_str=text) for text in self.boosters]
+        return tree_scorer(self.boosters, loaded)
 
     def next_product(self, flags: FloatArray, numbers: FloatArray, codes: IntArray) -> FloatArray:
         """Probabilities (n, products) of rows of which something is known of the basket."""
         matrix = np.hstack([flags, self.design.for_trees(numbers, codes)])
-        grown = raw_score(self.loaded[0], matrix)
-        for booster in self.loaded[1:]:
-            grown = grown + raw_score(booster, matrix)
-        trees = grown.reshape(flags.shape) / len(self.loaded)
+        raw = self.scorer.raw(matrix)
+        grown = raw[0]
+        for of_seed in raw[1:]:
+            grown = grown + of_seed
+        trees = grown / len(raw)
         scores = (self.logit.score(flags, self.design.ramps(numbers), codes), trees)
         owned = flags == 1
         chances = probabilities(self.pool.score(scores), owned)
