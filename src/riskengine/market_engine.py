@@ -112,33 +112,32 @@ def quote_market(
     start: date,
     plans: Sequence[str] = (),
     payments: int | None = None,
+    *,
+    checked: bool = False,
 ) -> MarketQuote:
     """Price `plans` (all of the catalogue where empty) for the household in `columns` (m,).
 
     A plan that not all of its members can have is refused with the reasons of each: where it was
     named, the price of all others stands. Underwriting that declines or refers a member refuses
-    every plan it applies to. Raises `AnswerError` for answers that can be none, `UnknownNameError`
-    for an unknown plan or a start without an edition.
+    every plan it applies to. Raises `AnswerError` for answers that can be none (`checked` says that
+    `check_columns` found nothing), `UnknownNameError` for an unknown plan or a start without an
+    edition.
     """
-    problems = check_columns(release.questions, columns)
+    problems = [] if checked else check_columns(release.questions, columns)
     problems += answer_problems(release.underwriting, columns)
     if problems:
         raise AnswerError(problems)
     market = opened(release, start, renewal=False)
     size = len(columns["age"])
     household = np.zeros(size, dtype=np.int64)
-    decided = decide(release, columns, size, market.edition)
+    decided = decide(release, columns, size, market.edition, checked=True)
     refused = _refusals(market, plans or release.catalogue.names, columns, decided)
     members = Insured(columns, annual_means(release, columns))
     able = [plan for plan in plans or release.catalogue.names if not refused.get(plan)]
-    terms = {
-        plan: household_terms(
-            market.edition, household, _loaded(market, decided.loading, plan, payments)
-        )
-        for plan in able
-    }
+    shared = household_terms(market.edition, household, _yearly(market.edition, payments))
+    terms = {plan: _loaded(market, decided.loading, plan, shared) for plan in able}
     rates = release.base_rates[market.edition.edition]
-    prices = price_plans(market, members, rates, terms)
+    prices = price_plans(market, members, rates, terms, checked=True)
     age = np.asarray(columns["age"], dtype=np.float64)
     together = {
         plan: household_premiums(market.edition, household, age, price.offered.offered_cents)[1]
@@ -317,17 +316,24 @@ def annual_means(release: MarketRelease, columns: Columns) -> dict[Peril, FloatA
     }
 
 
-def decide(release: MarketRelease, columns: Columns, size: int, edition: Edition) -> Decisions:
+def decide(
+    release: MarketRelease,
+    columns: Columns,
+    size: int,
+    edition: Edition,
+    *,
+    checked: bool = False,
+) -> Decisions:
     """What underwriting says of `size` members; see `riskengine.products.underwriting`."""
     most = 0.0 if edition.underwriting_loading is None else edition.underwriting_loading.value
-    return underwrite(release.underwriting, columns, size, most)
+    return underwrite(release.underwriting, columns, size, most, checked=checked)
 
 
 def _price_rows(
     release: MarketRelease, market: OpenMarket, members: Insured, plan: str, terms: Terms
 ) -> PlanPrice:
     rates = release.base_rates[market.edition.edition]
-    return price_plans(market, members, rates, {plan: terms})[plan]
+    return price_plans(market, members, rates, {plan: terms}, checked=True)[plan]
 
 
 def _terms_at(terms: Terms, rows: IntArray) -> Terms:
@@ -348,9 +354,8 @@ def _yearly(edition: Edition, payments: int | None) -> Terms:
     return Terms(payments=fewest if payments is None else payments)
 
 
-def _loaded(market: OpenMarket, loading: FloatArray, plan: str, payments: int | None) -> Terms:
+def _loaded(market: OpenMarket, loading: FloatArray, plan: str, terms: Terms) -> Terms:
     """The terms of a plan with the loadings of its members; who is refused has no price."""
-    terms = _yearly(market.edition, payments)
     if market.edition.underwriting_loading is None:
         return terms
     asks = market.catalogue.plan(plan).suitability.underwritten

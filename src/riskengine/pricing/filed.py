@@ -39,7 +39,7 @@ def rating_problems(tariff: Tariff, columns: Columns) -> list[Problem]:
                     str(values[row]),
                     f"tariff {tariff.tariff} is for {table.allowed}: no price outside it",
                 )
-                for row in np.flatnonzero(np.isnan(table.relativity(columns))).tolist()
+                for row in np.isnan(table.relativity(columns)).nonzero()[0].tolist()
             ]
     return problems
 

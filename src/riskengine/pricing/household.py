@@ -108,6 +108,8 @@ def _tiered(
 
 
 def _codes(household: AnyArray) -> tuple[IntArray, AnyArray]:
+    if len(household) == 1 and household[0] is not None:
+        return np.zeros(1, dtype=np.int64), household
     if np.issubdtype(household.dtype, np.integer):
         numbers, place = np.unique(household, return_inverse=True)
         return place.astype(np.int64), numbers

@@ -182,7 +182,7 @@ def _sale_problems(market: OpenMarket, plan: str, columns: Columns) -> list[Prob
     low, high = found.entry_age.minimum, found.entry_age.maximum
     return problems + [
         Problem(row, "age", f"{age[row]:g}", f"plan {plan} is for ages {low} to {high}")
-        for row in np.flatnonzero(found.entry_age.outside(age)).tolist()
+        for row in found.entry_age.outside(age).nonzero()[0].tolist()
     ]
 
 
@@ -221,13 +221,16 @@ def price_plans(
     members: Insured,
     base_rates: Mapping[str, float],
     terms: Mapping[str, Terms],
+    *,
+    checked: bool = False,
 ) -> dict[str, PlanPrice]:
     """Every step of the plans named in `terms`, for n members.
 
-    Raises `AnswerError` with the reasons where a member has no price for one of the plans, or terms
-    are out of bounds; `UnknownNameError` for an unknown plan or one without a base rate.
+    Raises `AnswerError` with the reasons where a member has no price for one of the plans
+    (`plans_problems` lists them; `checked` says that it found none), or terms are out of bounds;
+    `UnknownNameError` for an unknown plan or one without a base rate.
     """
-    by_plan = plans_problems(market, terms, members.columns)
+    by_plan = {} if checked else plans_problems(market, terms, members.columns)
     problems = [problem for found in by_plan.values() for problem in found]
     if problems:
         raise AnswerError(problems)

@@ -171,7 +171,7 @@ def _outside(name: str, share: FloatArray, low: float, high: float) -> list[Prob
 
 
 def _rows(mask: BoolArray) -> list[int]:
-    found: list[int] = np.flatnonzero(mask).tolist()
+    found: list[int] = mask.nonzero()[0].tolist()
     return found
 
 

@@ -11,6 +11,7 @@ Left out: what a plan pays of a year (`benefit_rules`), and its expectation (`be
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -91,7 +92,7 @@ class MeanGrid:
 
     def means(self) -> FloatArray:
         """The knots, (knots,)."""
-        return np.geomspace(self.low, self.high, _KNOTS)
+        return _knots(self.low, self.high)
 
     def place(self, mean: FloatArray) -> tuple[IntArray, FloatArray]:
         """The knot below each mean (n,), and how far the mean is on the way to the next, linearly.
@@ -99,7 +100,7 @@ class MeanGrid:
         Raises `InputError` for a mean off the grid: no plan is priced there.
         """
         slack = 1 + 1e-9
-        outside = np.flatnonzero(~((mean >= self.low / slack) & (mean <= self.high * slack)))
+        outside = (~((mean >= self.low / slack) & (mean <= self.high * slack))).nonzero()[0]
         if len(outside):
             row = int(outside[0])
             message = (
@@ -110,6 +111,13 @@ class MeanGrid:
         knots = self.means()
         knot = np.clip((np.log(mean / self.low) / self.step).astype(np.int64), 0, _KNOTS - 2)
         return knot, (mean / knots[knot] - 1) / np.expm1(self.step)
+
+
+@lru_cache(maxsize=1024)
+def _knots(low: float, high: float) -> FloatArray:
+    knots = np.geomspace(low, high, _KNOTS)
+    knots.flags.writeable = False
+    return knots
 
 
 def mean_grid(model: PerilModel) -> MeanGrid:

@@ -88,7 +88,8 @@ def run(planned: Sequence[Planned], running: FloatArray) -> tuple[Step, ...]:
     for name, operation, value in planned:
         column = np.asarray(value, dtype=np.float64)
         if column.shape != running.shape:
-            column = np.broadcast_to(column, running.shape)
+            one = running.size == 1
+            column = column.reshape(1) if one else np.broadcast_to(column, running.shape)
         running = apply(operation, running, column)
         steps.append(Step(name, operation, column, running))
     return tuple(steps)
@@ -146,13 +147,13 @@ def round_half_up(amount: FloatArray) -> IntArray:
     >>> round_half_up(np.array([1.005, 2.675, 2.6749])).tolist()
     [101, 268, 267]
     """
-    if not (np.isfinite(amount) & (amount >= 0) & (amount < 1e12)).all():
+    if not ((amount >= 0) & (amount < 1e12)).all():
         message = "a premium is negative, too large or not a number: check the inputs of its chain"
         raise InputError(message)
     scaled = amount * 100
     cents = np.floor(scaled + 0.5).astype(np.int64)
     near_half = np.abs(scaled - np.floor(scaled) - 0.5) < 1e-9 * np.maximum(scaled, 1.0)
-    for row in np.flatnonzero(near_half):
+    for row in near_half.nonzero()[0]:
         exact = Decimal(repr(float(amount[row]))).quantize(CENT, ROUND_HALF_UP)
         cents[row] = int(exact * 100)
     return cents

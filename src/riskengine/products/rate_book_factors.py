@@ -5,7 +5,7 @@ every level it can have. A value in no row has no relativity: it is reported wit
 """
 
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -80,6 +80,8 @@ class FactorTable(Sourced):
 
         Numbers count in completed units; a birthday counts on its day.
         """
+        if len(values) == 1:
+            return np.array([self._position(values[0])])
         if self.levels is not None:
             given = np.asarray(values, dtype=object)
             place = np.full(len(given), -1, dtype=np.int64)
@@ -91,6 +93,22 @@ class FactorTable(Sourced):
         last = np.inf if self.rows[-1].high is None else self.rows[-1].high
         found = np.searchsorted(lows, whole, side="right") - 1
         return np.where(np.isfinite(whole) & (whole <= last), found, -1).astype(np.int64)
+
+    def _position(self, value: Any) -> int:
+        """The row of one value, as `positions`, without arrays of all rows."""
+        if self.levels is not None:
+            return next((at for at, row in enumerate(self.rows) if row.level == value), -1)
+        whole = float(completed_years(value))
+        if not np.isfinite(whole):
+            return -1
+        return next(
+            (
+                at
+                for at, row in enumerate(self.rows)
+                if (row.low or 0) <= whole and (row.high is None or whole <= row.high)
+            ),
+            -1,
+        )
 
     def relativity(self, columns: Columns) -> FloatArray:
         """The relativity of each member (n,); NaN for a value in no row.
@@ -104,7 +122,11 @@ class FactorTable(Sourced):
         [1.0, 1.5]
         """
         at = self.positions(columns[self.factor])
-        found = np.where(at < 0, np.nan, self.relativities[at])
+        if len(at) == 1:
+            one = int(at[0])
+            found = np.array([np.nan if one < 0 else self.rows[one].relativity])
+        else:
+            found = np.where(at < 0, np.nan, self.relativities[at])
         return found if self.from_age is None else np.where(self.too_young(columns), 1.0, found)
 
     def too_young(self, columns: Columns) -> np.ndarray:

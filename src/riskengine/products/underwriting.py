@@ -58,9 +58,9 @@ class AnswerField(Frozen):
 
     def odd(self, values: AnyArray) -> BoolArray:
         """Which values (n,) can be no answer; a missing one can."""
-        missing = np.asarray(pd.isna(values), dtype=bool)
+        missing = _missing(values)
         if self.levels is not None:
-            return ~missing & ~np.isin(values, np.array(self.levels, dtype=object))
+            return ~missing & ~_among(values, self.levels)
         numbers = np.asarray(values, dtype=np.float64)
         return ~missing & ~((numbers >= self.minimum) & (numbers <= self.maximum))
 
@@ -88,16 +88,14 @@ class Condition(Frozen):
             raise ValueError(message)
         return self
 
-    def holds(self, columns: Columns) -> tuple[BoolArray, BoolArray]:
-        """Whether it holds, and whether that is unknown, for n members, (n,) each."""
-        values = columns[self.field]
-        unknown = np.asarray(pd.isna(values), dtype=bool)
+    def holds(self, values: AnyArray) -> BoolArray:
+        """Whether it holds for the answers `values` (n,) to its field; never for a missing one."""
         if self.one_of is not None:
-            return np.isin(values, np.array(self.one_of, dtype=object)) & ~unknown, unknown
+            return _among(values, self.one_of)
         numbers = np.asarray(values, dtype=np.float64)
         if self.at_least is not None:
-            return numbers >= self.at_least, unknown
-        return numbers < (self.below or 0.0), unknown
+            return numbers >= self.at_least
+        return numbers < (self.below or 0.0)
 
 
 class UnderwritingRule(Frozen):
@@ -191,41 +189,65 @@ class Decisions:
 
 
 def underwrite(
-    underwriting: Underwriting, columns: Columns, size: int, most_loading: float
+    underwriting: Underwriting,
+    columns: Columns,
+    size: int,
+    most_loading: float,
+    *,
+    checked: bool = False,
 ) -> Decisions:
     """Decide on `size` members from their answers, `columns` (size,) by name.
 
     The hardest outcome of the rules that hold; loadings add up, and refer above `most_loading`, a
     share of premium. A rule that hangs on an unknown answer refers, unless another declines. A
     column that is absent is unknown for all. Raises `AnswerError` for values that can be no answer
-    and `InputError` where a column has another length.
+    (`answer_problems` lists them; `checked` says that it found none) and `InputError` where a
+    column has another length.
     """
     answers = {name: columns.get(name, np.full(size, None)) for name in underwriting.fields}
     for name, values in answers.items():
         if len(values) != size:
             message = f"column {name} has {len(values)} rows, not {size}: give one a member"
             raise InputError(message)
-    problems = answer_problems(underwriting, answers)
+    problems = [] if checked else answer_problems(underwriting, answers)
     if problems:
         raise AnswerError(problems)
+    missing = {name: _missing(values) for name, values in answers.items()}
     shape = (len(underwriting.rules), size)
     fired, open_ = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
     severity, loading = np.zeros(size, dtype=np.int64), np.zeros(size)
     for at, rule in enumerate(underwriting.rules):
-        tests = [test.holds(answers) for test in rule.when]
-        fired[at] = np.all([holds & ~unknown for holds, unknown in tests], axis=0)
-        open_[at] = ~fired[at] & ~np.any([~holds & ~unknown for holds, unknown in tests], axis=0)
-        hard = Severity[rule.outcome.name]
-        severity = np.maximum(severity, np.where(fired[at], hard, Severity.ACCEPT))
-        severity = np.maximum(severity, np.where(open_[at], Severity.REFER, Severity.ACCEPT))
+        holds, possible = np.ones(size, dtype=bool), np.ones(size, dtype=bool)
+        for test in rule.when:
+            met = test.holds(answers[test.field])
+            holds &= met
+            possible &= met | missing[test.field]
+        fired[at], open_[at] = holds, possible & ~holds
+        severity = np.maximum(severity, holds * int(Severity[rule.outcome.name]))
+        severity = np.maximum(severity, open_[at] * int(Severity.REFER))
         if rule.loading is not None:
-            loading = loading + np.where(fired[at], rule.loading.value, 0.0)
+            loading = loading + np.where(holds, rule.loading.value, 0.0)
     too_much = loading > most_loading + 1e-12
-    severity = np.maximum(severity, np.where(too_much, Severity.REFER, Severity.ACCEPT))
+    severity = np.maximum(severity, too_much * int(Severity.REFER))
     unknown = np.zeros((len(answers), size), dtype=bool)
-    for at, values in enumerate(answers.values()):
-        unknown[at] = pd.isna(values)
+    for at, absent in enumerate(missing.values()):
+        unknown[at] = absent
     return Decisions(underwriting, severity, loading, fired, open_, unknown, too_much)
+
+
+def _missing(values: AnyArray) -> BoolArray:
+    if values.dtype == np.float64:
+        return np.isnan(values)
+    # NaN alone differs from itself; of objects pandas looks at more than there can be.
+    if len(values) == 1:
+        return np.array([values[0] is None or values[0] != values[0]])
+    return np.asarray(pd.isna(values), dtype=bool)
+
+
+def _among(values: AnyArray, levels: tuple[str, ...]) -> BoolArray:
+    """Which values (n,) are one of the levels; a set is quicker than a search among objects."""
+    known = frozenset(levels)
+    return np.array([one in known for one in values.tolist()], dtype=bool)
 
 
 def answer_problems(underwriting: Underwriting, columns: Columns) -> list[Problem]:
@@ -234,5 +256,5 @@ def answer_problems(underwriting: Underwriting, columns: Columns) -> list[Proble
         Problem(row, answer.field, str(columns[answer.field][row]), f"must be {answer.allowed}")
         for answer in underwriting.answers
         if answer.field in columns
-        for row in np.flatnonzero(answer.odd(columns[answer.field])).tolist()
+        for row in answer.odd(columns[answer.field]).nonzero()[0].tolist()
     ]

@@ -148,9 +148,9 @@ def check_columns(questions: Sequence[Question], columns: Columns) -> list[Probl
             known, given = frozenset(question.levels), values.tolist()
             absent = np.array([one is None or one != one for one in given], dtype=bool)
             bad = ~absent & np.array([one not in known for one in given], dtype=bool)
-        problems += [_problem(int(row), question, values[row]) for row in np.flatnonzero(bad)]
+        problems += [_problem(int(row), question, values[row]) for row in bad.nonzero()[0]]
         if question.required:
-            problems += [_unanswered(int(row), question) for row in np.flatnonzero(absent)]
+            problems += [_unanswered(int(row), question) for row in absent.nonzero()[0]]
     return problems
 
 

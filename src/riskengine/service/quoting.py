@@ -86,7 +86,8 @@ def price(release: AnyRelease, asked: Asked) -> PricesBody | MarketPricesBody:
 
 def _price_market(release: MarketRelease, asked: Asked) -> MarketPricesBody:
     columns = household_to_columns(release.questions, [one.answers for one in asked.members])
-    quote = quote_market(release, columns, asked.as_of, asked.plans, asked.payments)
+    terms = (asked.as_of, asked.plans, asked.payments)
+    quote = quote_market(release, columns, *terms, checked=True)
     members: list[InsuredMessage] = [
         {
             "member_id": known.member_id,
