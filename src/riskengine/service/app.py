@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from riskengine import __version__
 from riskengine.service import problems
 from riskengine.service.body import body_schemas
+from riskengine.service.desk import add_desk
 from riskengine.service.feedback import FeedbackDesk
 from riskengine.service.holding import Held, Holder, ReleaseSource
 from riskengine.service.keeping import Keeper
@@ -23,6 +24,7 @@ from riskengine.service.metrics import Metrics
 from riskengine.service.observed import Observed
 from riskengine.service.operations import add_operations
 from riskengine.service.quotes import Desk
+from riskengine.service.recommendation_contracts import RecommendationRequest
 from riskengine.service.requests import (
     AcceptRequest,
     BatchRequest,
@@ -36,7 +38,14 @@ from riskengine.service.shadow import Shadow
 from riskengine.settings import Settings
 from riskengine.store import Database, Sealer
 
-_BODIES = (QuoteRequest, MemberRequest, BatchRequest, AcceptRequest, FeedbackRequest)
+_BODIES = (
+    QuoteRequest,
+    MemberRequest,
+    RecommendationRequest,
+    BatchRequest,
+    AcceptRequest,
+    FeedbackRequest,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +104,7 @@ def create_app(outside: Outside, settings: Settings, security: Security | None =
     add_telling(app, desk, FeedbackDesk(keeper, outside.now))
     add_reading(app, desk)
     add_members(app, desk)
+    add_desk(app)
     _document(app)
     return app
 

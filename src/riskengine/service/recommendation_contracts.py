@@ -20,14 +20,14 @@ from riskengine.recommendation.needs import NeedFound
 from riskengine.recommendation.recommend import Decision, Item
 from riskengine.recommendation.scoring import Scored
 from riskengine.recommendation.statements import Statement
-from riskengine.service.requests import Message
+from riskengine.service.requests import Message, QuoteRequest
 from riskengine.vocabulary import Text
 
 
 class WishMessage(Message):
     """What a household says beside its answers; what it leaves out is not known."""
 
-    channel: Channel
+    channel: Channel = Channel.ONLINE
     mode: Mode = Mode.INFORMATION
     stated_needs: tuple[Need, ...] = ()
     held_plans: tuple[str, ...] = ()
@@ -50,6 +50,23 @@ class WishMessage(Message):
             needed_within_days=self.needed_within_days,
             consents=self.consents,
         )
+
+
+class RecommendationRequest(QuoteRequest):
+    """A member or a household, and what they say beside their answers."""
+
+    wish: WishMessage | None = Field(
+        default=None, description="For information over the internet if left out."
+    )
+    monthly_budget: Annotated[float, Field(gt=0, lt=1e9)] | None = Field(
+        default=None, description="Asks for the best bundle as well, in the market's currency."
+    )
+
+
+class BundleRequest(RecommendationRequest):
+    """A household and what it can spend a month."""
+
+    monthly_budget: Annotated[float, Field(gt=0, lt=1e9)]
 
 
 class StatementMessage(Message):

@@ -10,9 +10,10 @@ from fastapi.responses import Response
 
 from riskengine.engine import recommend
 from riskengine.errors import InputError
+from riskengine.market_engine import recommend_market
 from riskengine.market_release import MarketRelease
 from riskengine.products.rate_book import dates_of
-from riskengine.profiles.questions import answers_to_columns
+from riskengine.profiles.questions import answers_to_columns, household_to_columns
 from riskengine.security.consents import ConsentPurpose
 from riskengine.security.scopes import Caller, Scope
 from riskengine.service.answers import (
@@ -43,12 +44,19 @@ from riskengine.service.members import ProfileResponse, profile_response, read_p
 from riskengine.service.problems import documented as problems
 from riskengine.service.quotes import Desk
 from riskengine.service.quoting import AnyRelease
+from riskengine.service.recommendation_contracts import (
+    BundleMessage,
+    BundleRequest,
+    MarketRecommendationResponse,
+    RecommendationRequest,
+    WishMessage,
+    recommendation_of_market,
+)
 from riskengine.service.requests import (
     AcceptRequest,
     BatchRequest,
     FeedbackRequest,
     MemberAnswers,
-    MemberRequest,
     Named,
     QuoteRequest,
 )
@@ -166,15 +174,32 @@ def add_reading(app: FastAPI, desk: Desk) -> None:
     @app.post(
         "/v1/recommendations",
         tags=["recommendations"],
-        response_model=RecommendationResponse,
+        response_model=RecommendationResponse | MarketRecommendationResponse,
         responses=_PRICED,
-        openapi_extra=documented(MemberRequest),
+        openapi_extra=documented(RecommendationRequest),
     )
     async def recommendations(request: Request, who: _Adviser, market: Market = None) -> Response:
-        """Rank plans for one member, with reasons in Chinese and English."""
-        body = await read_body(request, MemberRequest)
-        await _may_use(app, who, (body,), ConsentPurpose.RECOMMENDATION)
-        return answer(await _recommended(desk, body, market))
+        """Rank plans for a member or a household, with reasons in Chinese and English."""
+        body = await read_body(request, RecommendationRequest)
+        await _may_use(app, who, body.household, ConsentPurpose.RECOMMENDATION)
+        return answer(dumped(await _recommended(desk, body, market)))
+
+    @app.post(
+        "/v1/bundle",
+        tags=["recommendations"],
+        response_model=BundleMessage,
+        responses=_PRICED,
+        openapi_extra=documented(BundleRequest),
+    )
+    async def bundle(request: Request, who: _Adviser, market: Market = None) -> Response:
+        """The plans of most net worth together within a monthly budget, and what more buys."""
+        body = await read_body(request, BundleRequest)
+        await _may_use(app, who, body.household, ConsentPurpose.RECOMMENDATION)
+        found = await _recommended(desk, body, market)
+        if isinstance(found, MarketRecommendationResponse):
+            return answer(dumped(found.bundle))
+        message = "market study has no bundles: its plans cover the same, so take one of them"
+        raise InputError(message)
 
     @app.get(
         "/v1/products",
@@ -237,18 +262,27 @@ async def _may_use(
         await use_stored_profile(app, who, member.member_id, purpose)
 
 
-async def _recommended(desk: Desk, request: MemberRequest, market: str | None) -> bytes:
+async def _recommended(
+    desk: Desk, request: RecommendationRequest, market: str | None
+) -> RecommendationResponse | MarketRecommendationResponse:
     release, day = desk.held(request, market).champion, desk.day(request)
+    members = await desk.known(release, request.household, day)
     if isinstance(release, MarketRelease):
-        # The seam for recommendations of markets: what ranks them is not here yet.
-        message = f"market {release.catalogue.market} has no recommendations yet: ask for quotes"
+        columns = household_to_columns(release.questions, [one.answers for one in members])
+        wish = (request.wish or WishMessage()).as_wish()
+        decision = recommend_market(release, columns, day, wish)
+        budget = request.monthly_budget
+        cents = None if budget is None else round(budget * 100)
+        return recommendation_of_market(str(uuid4()), release, decision, cents)
+    if request.wish is not None or len(members) > 1:
+        message = "market study recommends to one member, and takes no wish: leave the rest out"
         raise InputError(message)
-    (known,) = await desk.known(release, (request,), day)
+    (known,) = members
     columns = answers_to_columns(release.questions, known.answers)
     result = recommend(release, columns, day, request.plans)
     response = recommendation_response(str(uuid4()), release, day, result)
     source = {"member_id": known.member_id, "profile_as_of": known.profile_as_of}
-    return dumped(response.model_copy(update=source))
+    return response.model_copy(update=source)
 
 
 def _release(release: AnyRelease, role: Literal["champion", "challenger"]) -> ReleaseBody:

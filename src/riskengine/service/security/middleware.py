@@ -22,11 +22,12 @@ from riskengine.security.member_log import Pseudonyms, protect_handlers
 from riskengine.security.rate_limit import RateLimit
 from riskengine.security.scopes import ANYBODY, Caller
 from riskengine.security.tokens import read_token
+from riskengine.service.desk import DESK_PATHS
 from riskengine.service.security.answers import problem, refusal
 from riskengine.service.security.security import Limits, Protected, Security
 
 TOKEN_PATH = "/oauth/token"
-OPEN_PATHS = frozenset({"/healthz", TOKEN_PATH, "/.well-known/jwks.json"})
+OPEN_PATHS = frozenset({"/healthz", TOKEN_PATH, "/.well-known/jwks.json"}) | DESK_PATHS
 _READING_SECONDS = 30.0
 _REVOKED_SECONDS = 15.0
 _MEMBER_PATH = re.compile(r"/v1/members/(.+?)(?:/(?:profile|consents|export))?/?")

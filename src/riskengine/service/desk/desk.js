@@ -1,0 +1,327 @@
+// The sales desk: asks the API, and shows what it answers. No price is made here.
+import { WORDS } from "./words.js";
+import { bars, element, table, waterfall } from "./pictures.js";
+
+const NEEDS = ["hospital_bills", "outpatient_care", "prescription_drugs", "income_in_hospital",
+  "operations", "grave_illness", "accidents"];
+const state = {
+  language: localStorage.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en"),
+  market: new URLSearchParams(location.search).get("market"),
+  products: null, titles: {}, answered: null, chosen: {}, compared: new Set(), member: null, turn: 0,
+};
+const at = (id) => document.getElementById(id);
+const word = (name) => WORDS[name]?.[state.language] ?? name.replaceAll("_", " ");
+const told = (text) => text?.[state.language] ?? "";
+const money = (amount) => new Intl.NumberFormat(state.language, {
+  style: "currency", currency: state.products.currency, maximumFractionDigits: amount < 100 ? 2 : 0,
+}).format(amount);
+const exact = (amount) => new Intl.NumberFormat(state.language, {
+  style: "currency", currency: state.products.currency }).format(amount);
+
+class Refused extends Error {}
+
+async function ask(path, body, headers = {}) {
+  const token = sessionStorage.getItem("token");
+  const query = state.market ? `?market=${encodeURIComponent(state.market)}` : "";
+  const sent = { headers: { ...headers, ...(token && { authorization: `Bearer ${token}` }) } };
+  if (body) {
+    Object.assign(sent, { method: "POST", body: JSON.stringify(body) });
+    sent.headers["content-type"] = "application/json";
+  }
+  let answer;
+  try { answer = await fetch(path + query, sent); } catch { throw new Refused(word("away")); }
+  if (answer.status === 401) {
+    sessionStorage.removeItem("token");
+    show("signin");
+    throw new Refused(word("signedOut"));
+  }
+  const read = await answer.json();
+  if (!answer.ok) {
+    const faults = (read.errors ?? []).map((one) => `${one.field}: ${one.message}`);
+    throw new Refused([read.detail ?? read.title, ...faults].join(" · "));
+  }
+  return read;
+}
+
+function notice(text) { at("notice").textContent = text; }
+function show(part) {
+  at("signin").hidden = part !== "signin";
+  at("desk").hidden = part !== "desk";
+}
+
+async function safely(work) {
+  notice("");
+  try { await work(); } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    at("said").textContent = "";
+    notice(error.message);
+  }
+}
+
+function translate() {
+  document.documentElement.lang = state.language;
+  document.title = word("title");
+  for (const one of document.querySelectorAll("[data-word]")) one.textContent = word(one.dataset.word);
+  at("language").textContent = word("other");
+  at("language").lang = state.language === "zh" ? "en" : "zh";
+}
+
+async function begin() {
+  translate();
+  await safely(async () => {
+    state.titles = await (await fetch("/desk/words.json")).json();
+    state.products = await ask("/v1/products");
+    state.market = state.products.market;
+    show("desk");
+    await offerMarkets();
+    drawForm({});
+    at("said").textContent = word("start");
+  });
+}
+
+async function offerMarkets() {
+  let names = [state.market];
+  // Who may not read releases is served the one market.
+  try { names = [...new Set((await ask("/v1/releases")).releases.map((one) => one.market))]; }
+  catch (error) { if (!(error instanceof Refused)) throw error; }
+  at("market").replaceChildren(...names.map((name) =>
+    element("option", { value: name, selected: name === state.market }, word(name))));
+}
+
+function drawForm(answers) {
+  for (const one of document.querySelectorAll(".currency")) one.textContent = state.products.currency;
+  at("questions").replaceChildren(...state.products.questions.map((question) => {
+    const id = `q-${question.name}`, value = answers[question.name] ?? "";
+    const unit = question.unit ? ` (${question.unit})` : "";
+    const must = question.required ? ` · ${word("required")}` : "";
+    const label = element("label", { for: id }, told(question.title) + unit + must);
+    const field = question.kind === "level"
+      ? element("select", { id, name: question.name, required: question.required },
+        element("option", { value: "" }, question.required ? "—" : word("unknown")),
+        ...question.levels.map((level, n) => element("option", { value: level, selected: level === value },
+          told(question.level_titles[n]) || level)))
+      : element("input", { id, name: question.name, type: "number", step: "any", required: question.required,
+        min: question.minimum, max: question.maximum, value, inputmode: "decimal",
+        placeholder: question.required ? "" : word("unknown") });
+    return element("div", {}, label, field);
+  }));
+  const market = state.market !== "study";
+  at("wishes").hidden = !market;
+  const ticked = new Set([...document.querySelectorAll("#needs input:checked")].map((one) => one.value));
+  at("needs").replaceChildren(...NEEDS.map((need) => element("label", {},
+    element("input", { type: "checkbox", value: need, checked: ticked.has(need) }), " ", word(need))));
+}
+
+function answersOf() {
+  const found = {};
+  for (const question of state.products.questions) {
+    const given = at(`q-${question.name}`).value;
+    if (given !== "") found[question.name] = question.kind === "level" ? given : Number(given);
+  }
+  return found;
+}
+
+function example() {
+  const found = {};
+  for (const question of state.products.questions) {
+    if (question.kind === "level") {
+      // The answer that stands for good health is named no, none or good.
+      found[question.name] = ["no", "none", "good"].find((one) => question.levels.includes(one))
+        ?? (question.name.startsWith("social") ? "yes" : question.levels[0]);
+    } else {
+      const usual = { age: 43, body_mass_index: 23, glycated_haemoglobin: 5.2, systolic_pressure: 120 };
+      if (question.name in usual) found[question.name] = usual[question.name];
+    }
+  }
+  drawForm(found);
+}
+
+async function loadMember() {
+  const id = at("member").value.trim();
+  if (!id) { state.member = null; return; }
+  await safely(async () => {
+    const profile = await ask(`/v1/members/${encodeURIComponent(id)}/profile`);
+    const answers = {};
+    for (const one of profile.features ?? []) answers[one.name] = one.value;
+    state.member = id;
+    drawForm(answers);
+    at("said").textContent = `${word("loaded")} ${profile.as_of}`;
+  });
+}
+
+function asked() {
+  const named = at("member").value.trim();
+  return { answers: answersOf(), ...(named && state.member === named && { member_id: named }) };
+}
+
+async function recommend() {
+  const turn = ++state.turn;
+  await safely(async () => {
+    at("said").textContent = word("working");
+    const who = asked(), budget = Number(at("budget").value);
+    const stated = [...document.querySelectorAll("#needs input:checked")].map((one) => one.value);
+    const wish = state.market === "study" ? {} : {
+      wish: { stated_needs: stated }, ...(budget > 0 && { monthly_budget: budget }) };
+    const [prices, ranked] = await Promise.all([
+      ask("/v1/prices", who), ask("/v1/recommendations", { ...who, ...wish })]);
+    // What was asked in the meantime has another answer.
+    if (turn !== state.turn) return;
+    state.answered = { prices, ranked, who };
+    state.chosen = {};
+    state.compared.clear();
+    draw();
+    at("results").focus();
+  });
+}
+
+// One shape for both kinds of release.
+function item(one) {
+  const market = "value" in one;
+  return {
+    plan: one.plan, product: one.product ?? one.plan, reasons: one.statements ?? one.reasons,
+    without: market ? one.value.tail_mean_without : one.bad_year_without_cover,
+    with: market ? one.value.tail_mean_with : one.bad_year_out_of_pocket,
+  };
+}
+
+const productOf = (plan) => state.products.products.find((one) => one.plan === plan);
+const offerOf = (plan) => state.answered.prices.offers.find((one) => one.plan === plan);
+const yearly = (offer) => Number(offer.household_premium ?? offer.offered_premium);
+const stepsOf = (offer) => offer.members?.[0].offered ?? offer.steps;
+const title = (name) => told(state.titles[name]) || name.replaceAll("_", " ");
+
+function variants(product) {
+  return state.answered.prices.offers.filter((one) => (one.product ?? one.plan) === product);
+}
+
+function draw() {
+  const { ranked, prices } = state.answered;
+  at("said").textContent = ranked.items.length ? `${ranked.items.length} ${word("found")}` : word("none");
+  at("cards").replaceChildren(...ranked.items.map((one) => card(item(one))));
+  at("bundle").replaceChildren(...bundle(ranked.bundle));
+  const lines = new Map();
+  for (const one of prices.refused ?? []) lines.set(one.plan, one.reason);
+  for (const one of ranked.not_offered) if (!lines.has(one.plan) && one.state !== "unknown") lines.set(one.plan, one.allowed);
+  at("refused").replaceChildren(...(lines.size ? [element("details", {},
+    element("summary", {}, word("refused")),
+    element("ul", {}, ...[...lines].map(([plan, why]) =>
+      element("li", {}, `${told(productOf(plan).name)}: ${why}`))))] : []));
+  compare();
+}
+
+function card(one) {
+  const plan = state.chosen[one.product] ?? one.plan;
+  const offer = offerOf(plan), product = productOf(plan), options = variants(one.product);
+  const made = element("li", { class: "card", "data-plan": plan });
+  if (!offer) return made;
+  const price = yearly(offer), id = `variant-${one.product}`;
+  const rows = waterfall(stepsOf(offer), title, money);
+  made.append(element("div", { class: "head" }, element("h3", {}, told(product.name)),
+    element("div", { class: "price" }, exact(price / 12), element("small", {}, ` ${word("month")} · ${exact(price)} ${word("year")}`))));
+  made.append(element("p", { class: "note" }, told(product.summary)));
+  if (plan === one.plan) made.append(element("ul", { class: "reasons" },
+    ...one.reasons.filter((reason) => reason.polarity !== "note").slice(0, 5).map((reason) =>
+      element("li", { class: reason.polarity }, told(reason.text)))));
+  if (options.length > 1) made.append(element("label", { for: id }, word("variant")),
+    element("select", { id, onchange: (event) => {
+      state.chosen[one.product] = event.target.value;
+      state.compared.delete(plan);
+      made.replaceWith(card(one));
+      at(id).focus();
+      at("said").textContent = `${told(productOf(event.target.value).name)}: ${exact(yearly(offerOf(event.target.value)))} ${word("year")}`;
+      compare();
+    } }, ...options.map((other) => element("option", { value: other.plan, selected: other.plan === plan },
+      `${told(productOf(other.plan).name)} · ${exact(yearly(other) / 12)} ${word("month")}`))));
+  if (plan === one.plan && one.without != null) {
+    const bad = [
+      { title: word("without"), from: 0, to: one.without, told: money(one.without), kind: "up" },
+      { title: word("withPlan"), from: 0, to: one.with, told: money(one.with), kind: "down" }];
+    made.append(element("h4", {}, word("badYear")), bars(bad, `${word("badYear")}: ${bad.map((b) => `${b.title} ${b.told}`).join(", ")}`));
+  }
+  made.append(element("details", {}, element("summary", {}, word("waterfall")),
+    bars(rows, `${word("waterfall")}: ${exact(price)}`),
+    table([word("step"), word("effect")], rows.map((row) => [row.title, row.told]))));
+  made.append(element("details", {}, element("summary", {}, `${word("excluded")} · ${word("claim")}`),
+    element("p", {}, told(product.exclusions)), element("p", {}, told(product.how_to_claim))));
+  made.append(element("div", { class: "row" },
+    element("label", { class: "pick" }, element("input", { type: "checkbox", checked: state.compared.has(plan),
+      onchange: (event) => { state.compared[event.target.checked ? "add" : "delete"](plan); compare(); } }),
+    " ", word("compare")),
+    element("button", { type: "button", onclick: (event) => save(plan, event.target) }, word("save"))));
+  return made;
+}
+
+function bundle(found) {
+  if (!found) return [];
+  const names = (plans) => plans.map((plan) => told(productOf(plan).name)).join(state.language === "zh" ? "、" : "; ");
+  return [element("div", { class: "bundle" }, element("h3", {}, word("bundle")),
+    element("p", {}, found.plans.length ? `${names(found.plans)} — ${exact(found.monthly_premium)} ${word("month")}` : word("nothing")),
+    element("p", { class: "note" }, found.more_adds.length ? `${word("more")}: ${names(found.more_adds)}` : word("moreNothing")))];
+}
+
+function compare() {
+  const plans = [...state.compared].filter(offerOf);
+  if (plans.length < 2) { at("compare").replaceChildren(); return; }
+  const line = (name, tell) => [word(name), ...plans.map(tell)];
+  at("compare").replaceChildren(element("div", {}, element("h3", {}, word("side")), table(
+    ["", ...plans.map((plan) => told(productOf(plan).name))],
+    [line("premium", (plan) => `${exact(yearly(offerOf(plan)))} ${word("year")}`),
+      line("cover", (plan) => told(productOf(plan).summary)),
+      line("excluded", (plan) => told(productOf(plan).exclusions)),
+      line("claim", (plan) => told(productOf(plan).how_to_claim))])));
+}
+
+async function save(plan, button) {
+  await safely(async () => {
+    button.disabled = true;
+    // The same press sent twice is one quote.
+    button.dataset.key ??= crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+    try {
+      const quote = await ask("/v1/quotes", { ...state.answered.who, plans: [plan] }, { "idempotency-key": button.dataset.key });
+      at("said").textContent = `${word("saved")} ${quote.quote_id}, ${word("until")} ${quote.valid_until.slice(0, 10)}`;
+    } finally { button.disabled = false; }
+  });
+}
+
+let waiting;
+function soon() {
+  if (!state.answered) return;
+  clearTimeout(waiting);
+  waiting = setTimeout(() => at("asked").checkValidity() && recommend(), 400);
+}
+
+at("language").addEventListener("click", () => {
+  state.language = state.language === "zh" ? "en" : "zh";
+  localStorage.setItem("language", state.language);
+  translate();
+  if (!state.products) return;
+  const answers = answersOf();
+  drawForm(answers);
+  for (const option of at("market").options) option.textContent = word(option.value);
+  if (state.answered) draw(); else at("said").textContent = word("start");
+});
+at("market").addEventListener("change", (event) => {
+  Object.assign(state, { market: event.target.value, answered: null, member: null });
+  for (const id of ["cards", "bundle", "compare", "refused"]) at(id).replaceChildren();
+  begin();
+});
+at("asked").addEventListener("submit", (event) => { event.preventDefault(); recommend(); });
+at("budget").addEventListener("input", soon);
+at("needs").addEventListener("change", soon);
+at("example").addEventListener("click", example);
+at("load").addEventListener("click", loadMember);
+at("signin").addEventListener("submit", (event) => {
+  event.preventDefault();
+  safely(async () => {
+    const form = new URLSearchParams({ grant_type: "client_credentials", client_id: at("client").value,
+      client_secret: at("secret").value });
+    if (at("otp").value) form.set("otp", at("otp").value);
+    const answer = await fetch("/oauth/token", { method: "POST", body: form });
+    const read = await answer.json();
+    if (!answer.ok) throw new Refused(read.error_description ?? read.detail ?? read.error);
+    sessionStorage.setItem("token", read.access_token);
+    at("secret").value = "";
+    await begin();
+  });
+});
+begin();
