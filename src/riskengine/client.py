@@ -46,7 +46,10 @@ class ServiceError(RiskEngineError):
 
 @dataclass(frozen=True)
 class Ask:
-    """What to quote: one member by `answers` or `member_id`, or a household as `members`."""
+    """What to quote: one member by `answers` or `member_id`, or a household as `members`.
+
+    `wish` and `monthly_budget` are of recommendations and bundles.
+    """
 
     answers: Answers = field(default_factory=dict)
     member_id: str | None = None
@@ -55,6 +58,8 @@ class Ask:
     as_of: date | None = None
     plans: Sequence[str] = ()
     payments: int | None = None
+    wish: Mapping[str, Any] = field(default_factory=dict)
+    monthly_budget: float | None = None
 
     def body(self) -> dict[str, Any]:
         """As it travels; what was not given is left out."""
@@ -66,6 +71,8 @@ class Ask:
             "as_of": None if self.as_of is None else self.as_of.isoformat(),
             "plans": list(self.plans),
             "payments": self.payments,
+            "wish": dict(self.wish),
+            "monthly_budget": self.monthly_budget,
         }
         return {name: value for name, value in found.items() if value not in (None, [], {})}
 
@@ -127,8 +134,15 @@ class Client:
         return self._send("POST", f"/v1/quotes/{_quoted(quote_id)}/accept", {"plan": plan})
 
     def recommend(self, ask: Ask) -> dict[str, Any]:
-        """Plans ranked for one member, with reasons."""
+        """Plans ranked for a member or a household, with reasons."""
         return self._send("POST", "/v1/recommendations", ask.body())
+
+    def bundle(self, ask: Ask) -> dict[str, Any]:
+        """The plans of most net worth together within `ask.monthly_budget`, and what 50 more buy.
+
+        Of markets; the study's plans cover the same.
+        """
+        return self._send("POST", "/v1/bundle", ask.body())
 
     def products(self, market: str | None = None) -> dict[str, Any]:
         """The plans of a market with their texts, and its questions."""

@@ -32,7 +32,13 @@ from riskengine.service.requests import (
     MemberRequest,
     QuoteRequest,
 )
-from riskengine.service.routes import add_members, add_quotes, add_reading, add_telling
+from riskengine.service.routes import (
+    add_advice,
+    add_members,
+    add_quotes,
+    add_reading,
+    add_telling,
+)
 from riskengine.service.security import Security, install_security
 from riskengine.service.shadow import Shadow
 from riskengine.settings import Settings
@@ -102,6 +108,7 @@ def create_app(outside: Outside, settings: Settings, security: Security | None =
     add_operations(app, holder, keeper, metrics)
     add_quotes(app, desk)
     add_telling(app, desk, FeedbackDesk(keeper, outside.now))
+    add_advice(app, desk)
     add_reading(app, desk)
     add_members(app, desk)
     add_desk(app)

@@ -17,6 +17,7 @@ from riskengine.recommendation.asked import Consent, Mode
 from riskengine.recommendation.bundle import Bundle, best_bundle, bundle_choices, what_more_buys
 from riskengine.recommendation.gates import GateResult, State
 from riskengine.recommendation.needs import NeedFound
+from riskengine.recommendation.plan_value import PlanValue
 from riskengine.recommendation.recommend import Decision, Item
 from riskengine.recommendation.scoring import Scored
 from riskengine.recommendation.statements import Statement
@@ -101,6 +102,7 @@ class VariantMessage(Message):
     premium: str
     net: float
     dominated_by: str | None
+    value: ValueMessage
 
 
 class ItemMessage(Message):
@@ -208,7 +210,6 @@ def _barred(decision: Decision) -> list[GateResult]:
 def _item(rank: int, item: Item) -> ItemMessage:
     scored = item.scored
     value = scored.value
-    fields = ValueMessage.model_fields
     return ItemMessage(
         rank=rank,
         plan=scored.plan.plan,
@@ -221,7 +222,7 @@ def _item(rank: int, item: Item) -> ItemMessage:
         terms={str(term): amount for term, amount in scored.terms.items()},
         take_up=scored.take_up,
         propensity=item.propensity,
-        value=ValueMessage(**{name: getattr(value, name) for name in fields}),
+        value=_value(value),
         statements=tuple(_statement(one) for one in item.statements),
         variants=tuple(_variant(one) for one in item.variants),
     )
@@ -244,7 +245,12 @@ def _variant(scored: Scored) -> VariantMessage:
         premium=_money(scored.value.premium),
         net=scored.value.net,
         dominated_by=scored.value.dominated_by,
+        value=_value(scored.value),
     )
+
+
+def _value(value: PlanValue) -> ValueMessage:
+    return ValueMessage(**{name: getattr(value, name) for name in ValueMessage.model_fields})
 
 
 def _need(one: NeedFound) -> NeedMessage:

@@ -168,8 +168,8 @@ def add_telling(app: FastAPI, desk: Desk, feedback: FeedbackDesk) -> None:
         return answer(await feedback.keep(body, who.client, key), 201)
 
 
-def add_reading(app: FastAPI, desk: Desk) -> None:
-    """Add what is only told: recommendations, products, releases."""
+def add_advice(app: FastAPI, desk: Desk) -> None:
+    """Add what is recommended: ranked plans, and sets of them."""
 
     @app.post(
         "/v1/recommendations",
@@ -200,6 +200,10 @@ def add_reading(app: FastAPI, desk: Desk) -> None:
             return answer(dumped(found.bundle))
         message = "market study has no bundles: its plans cover the same, so take one of them"
         raise InputError(message)
+
+
+def add_reading(app: FastAPI, desk: Desk) -> None:
+    """Add what is only told: products, releases."""
 
     @app.get(
         "/v1/products",

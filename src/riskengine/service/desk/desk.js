@@ -92,7 +92,8 @@ function drawForm(answers) {
   for (const one of document.querySelectorAll(".currency")) one.textContent = state.products.currency;
   at("questions").replaceChildren(...state.products.questions.map((question) => {
     const id = `q-${question.name}`, value = answers[question.name] ?? "";
-    const unit = question.unit ? ` (${question.unit})` : "";
+    const measured = question.unit === "currency" ? state.products.currency : question.unit;
+    const unit = measured ? ` (${WORDS[measured]?.[state.language] ?? measured})` : "";
     const must = question.required ? ` · ${word("required")}` : "";
     const label = element("label", { for: id }, told(question.title) + unit + must);
     const field = question.kind === "level"
@@ -126,8 +127,8 @@ function example() {
   for (const question of state.products.questions) {
     if (question.kind === "level") {
       // The answer that stands for good health is named no, none or good.
-      found[question.name] = ["no", "none", "good"].find((one) => question.levels.includes(one))
-        ?? (question.name.startsWith("social") ? "yes" : question.levels[0]);
+      const good = question.name === "social_insurance" ? ["yes"] : ["no", "none", "good"];
+      found[question.name] = good.find((one) => question.levels.includes(one)) ?? question.levels[0];
     } else {
       const usual = { age: 43, body_mass_index: 23, glycated_haemoglobin: 5.2, systolic_pressure: 120 };
       if (question.name in usual) found[question.name] = usual[question.name];
@@ -176,11 +177,12 @@ async function recommend() {
 
 // One shape for both kinds of release.
 function item(one) {
-  const market = "value" in one;
+  const bad = (value) => [value.tail_mean_without, value.tail_mean_with];
   return {
     plan: one.plan, product: one.product ?? one.plan, reasons: one.statements ?? one.reasons,
-    without: market ? one.value.tail_mean_without : one.bad_year_without_cover,
-    with: market ? one.value.tail_mean_with : one.bad_year_out_of_pocket,
+    badYears: one.value
+      ? Object.fromEntries([one, ...one.variants].map((each) => [each.plan, bad(each.value)]))
+      : { [one.plan]: [one.bad_year_without_cover, one.bad_year_out_of_pocket] },
   };
 }
 
@@ -196,7 +198,7 @@ function variants(product) {
 
 function draw() {
   const { ranked, prices } = state.answered;
-  at("said").textContent = ranked.items.length ? `${ranked.items.length} ${word("found")}` : word("none");
+  at("said").textContent = ranked.items.length ? `${word("found")}: ${ranked.items.length}` : word("none");
   at("cards").replaceChildren(...ranked.items.map((one) => card(item(one))));
   at("bundle").replaceChildren(...bundle(ranked.bundle));
   const lines = new Map();
@@ -232,10 +234,11 @@ function card(one) {
       compare();
     } }, ...options.map((other) => element("option", { value: other.plan, selected: other.plan === plan },
       `${told(productOf(other.plan).name)} · ${exact(yearly(other) / 12)} ${word("month")}`))));
-  if (plan === one.plan && one.without != null) {
+  if (one.badYears[plan]) {
+    const [without, covered] = one.badYears[plan];
     const bad = [
-      { title: word("without"), from: 0, to: one.without, told: money(one.without), kind: "up" },
-      { title: word("withPlan"), from: 0, to: one.with, told: money(one.with), kind: "down" }];
+      { title: word("without"), from: 0, to: without, told: money(without), kind: "up" },
+      { title: word("withPlan"), from: 0, to: covered, told: money(covered), kind: "down" }];
     made.append(element("h4", {}, word("badYear")), bars(bad, `${word("badYear")}: ${bad.map((b) => `${b.title} ${b.told}`).join(", ")}`));
   }
   made.append(element("details", {}, element("summary", {}, word("waterfall")),

@@ -22,7 +22,7 @@ function shape(name, attributes, text) {
 
 // Rows of { title, from, to, told, kind }: bars from one amount to the next, one below the other.
 export function bars(rows, label, extra = 0) {
-  const width = 520, height = 26, left = 150, right = 96;
+  const width = 380, height = 26, left = 122, right = 78;
   const most = Math.max(...rows.flatMap((row) => [row.from, row.to]), 1e-9) * 1.02 + extra;
   const along = (amount) => left + (amount / most) * (width - left - right);
   const picture = shape("svg", {
