@@ -7,7 +7,7 @@ import httpx2 as httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from riskengine.client import Ask, Client, Fault, ServiceError
+from riskengine.client import Ask, Client, ClientCredentials, Fault, ServiceError
 from riskengine.release import Release
 from riskengine.service.requests import EXAMPLE_ANSWERS
 from tests.service.running import NOW, application
@@ -67,3 +67,77 @@ def test_an_answer_that_is_no_problem_of_ours_is_told_as_it_is() -> None:
     ):
         client.releases()
     assert told.value.retry_after == 7
+
+
+def answering(
+    *answers: httpx.Response | Exception,
+) -> tuple[httpx.MockTransport, list[httpx.Request]]:
+    """A service that gives these answers one after the other, and what it was sent."""
+    left, sent = list(answers), []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        # As it was sent: the client changes its request before it tries again.
+        head, content = request.headers.copy(), request.content
+        sent.append(httpx.Request(request.method, request.url, headers=head, content=content))
+        one = left.pop(0)
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+    return httpx.MockTransport(answer), sent
+
+
+def token(name: str, seconds: int = 900) -> httpx.Response:
+    return httpx.Response(200, json={"access_token": name, "expires_in": seconds})
+
+
+FINE = {"offers": []}
+
+
+def test_a_token_is_fetched_kept_and_renewed() -> None:
+    transport, sent = answering(
+        token("one"),
+        httpx.Response(200, json=FINE),
+        httpx.Response(200, json=FINE),
+        httpx.Response(401, json={"detail": "expired", "errors": []}),
+        token("two", 10),
+        httpx.Response(200, json=FINE),
+        token("three"),
+        httpx.Response(200, json=FINE),
+    )
+    sign_in = ClientCredentials("desk", "secret", lambda: "123456")
+    with Client("http://testserver", transport=transport, credentials=sign_in) as client:
+        for _ in range(4):
+            assert client.prices(ASK) == FINE
+    assert [one.url.path for one in sent] == [
+        "/oauth/token", *["/v1/prices"] * 3, *["/oauth/token", "/v1/prices"] * 2,
+    ]  # fmt: skip
+    assert b"client_secret=secret" in sent[0].content
+    assert b"otp=123456" in sent[0].content
+    bearers = [one.headers["authorization"] for one in sent if one.url.path == "/v1/prices"]
+    assert bearers == [f"Bearer {name}" for name in ("one", "one", "one", "two", "three")]
+
+
+def test_no_token_is_an_error_that_tells_why() -> None:
+    transport, _ = answering(httpx.Response(401, json={"error": "invalid_client"}))
+    wrong = ClientCredentials("desk", "wrong")
+    client = Client("http://testserver", transport=transport, credentials=wrong)
+    with pytest.raises(ServiceError, match="invalid_client"):
+        client.prices(ASK)
+
+
+def test_only_what_does_no_harm_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("riskengine.client.time.sleep", waits.append)
+    away = httpx.Response(503, headers={"retry-after": "2"}, json={"detail": "x", "errors": []})
+    transport, sent = answering(away, httpx.ConnectError("gone"), httpx.Response(200, json=FINE))
+    with Client("http://testserver", transport=transport) as client:
+        assert client.quote(ASK, idempotency_key="k") == FINE
+    assert len(sent) == 3
+    assert waits[0] == 2
+    transport, sent = answering(away, away)
+    with pytest.raises(ServiceError, match="503"):
+        Client("http://testserver", transport=transport).quote(ASK)
+    with pytest.raises(ServiceError, match="503"):
+        Client("http://testserver", transport=transport, tries=1).prices(ASK)
+    assert len(sent) == 2

@@ -18,6 +18,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """Types a command; gives what it prints, or `error: ...` of one that fails."""
     monkeypatch.setenv("RISKENGINE_KEYS", str(tmp_path / "keys.json"))
     monkeypatch.setenv("RISKENGINE_STORE", f"sqlite:///{tmp_path}/store.db")
+    monkeypatch.setenv("RISKENGINE_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("RISKENGINE_ARTIFACTS", str(tmp_path / "artifacts"))
     monkeypatch.setenv("RISKENGINE_AUDIT_ANCHORS", str(tmp_path / "anchors.txt"))
     monkeypatch.setattr(console, "width", 200)
 
@@ -110,3 +112,27 @@ def test_a_server_without_keys_listens_to_its_own_machine(
     told = run("serve", "--host", host)
     assert asked["host"] == listens
     assert ("No keys are configured: listening on 127.0.0.1" in told) is (listens != host)
+
+
+def test_promotions_and_revocations_are_on_record(run: Run, tmp_path: Path) -> None:
+    run("keys", "new")
+    # There is no such release: what was asked for is on record all the same.
+    for words in (
+        ("release", "promote", "cn", "7", "--reason", "a trial"),
+        ("release", "revoke", "cn@champion", "--reason", "wrong"),
+        ("promote", "visits", "3"),
+    ):
+        assert run(*words).startswith("error: ")
+    rows = sa.create_engine(f"sqlite:///{tmp_path}/store.db").connect()
+    found = rows.execute(sa.text("SELECT actor, action, subject FROM audit_log ORDER BY sequence"))
+    told = [tuple(row) for row in found]
+    assert [row[1:] for row in told] == [
+        ("release.promote", "cn@champion"),
+        ("release.revoke", "cn@champion"),
+        ("model.promote", "visits/3"),
+    ]
+    assert all(row[0].startswith("cli:") for row in told)
+    assert "is whole" in run("audit", "verify")
+    rows.execute(sa.text("UPDATE audit_log SET subject = 'us_aca@champion' WHERE sequence = 1"))
+    rows.commit()
+    assert "record 1 was changed" in run("audit", "verify")

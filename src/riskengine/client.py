@@ -1,10 +1,12 @@
 """A client of the service: typed requests, answers as dictionaries, problems as exceptions.
 
-Thin on purpose: prices are made by the service alone. It retries nothing by itself; with an
-`idempotency_key` a caller may send a request again without being quoted twice.
+Thin on purpose: prices are made by the service alone. What can be sent twice without harm (all that
+only tells, and what has an `idempotency_key`) is sent again where the service is away or says to
+wait; tokens are fetched with a client's credentials and renewed before they end.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import TracebackType
@@ -13,11 +15,17 @@ from urllib.parse import quote as percent_encoded
 
 import httpx2 as httpx
 
-from riskengine.errors import RiskEngineError
+from riskengine.errors import InputError, RiskEngineError
 from riskengine.vocabulary import Answer
 
 Answers = Mapping[str, Answer]
 _TEN_SECONDS = 10.0
+_WAITING = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
+_LONGEST_WAIT = 30.0
+_EARLY = 30.0
+"""Seconds before its end at which a token is renewed."""
+_TELLING = ("/v1/prices", "/v1/recommendations", "/v1/bundle")
+"""What is posted and changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +85,52 @@ class Ask:
         return {name: value for name, value in found.items() if value not in (None, [], {})}
 
 
+class ClientCredentials(httpx.Auth):
+    """The OAuth2 token of a client, fetched at the first request and whenever it ends.
+
+    `otp` gives the one-time code of a person at each fetch. Raises `ServiceError` where the service
+    gives no token.
+    """
+
+    requires_response_body = True
+
+    def __init__(
+        self, client_id: str, client_secret: str, otp: Callable[[], str] | None = None
+    ) -> None:
+        self._form = {
+            "grant_type": "client_credentials",
+            "client_id": client_id,
+            "client_secret": client_secret,
+        }
+        self._otp, self._token, self._until = otp, "", 0.0
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Send the request with a token, and once more with a new one where it was refused."""
+        if time.monotonic() >= self._until:
+            yield from self._fetch(request)
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        answer = yield request
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            yield from self._fetch(request)
+            request.headers["Authorization"] = f"Bearer {self._token}"
+            yield request
+
+    def _fetch(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        form = self._form | ({} if self._otp is None else {"otp": self._otp()})
+        answer = yield httpx.Request("POST", request.url.join("/oauth/token"), data=form)
+        if not answer.is_success:
+            raise _error(answer)
+        told = answer.json()
+        self._token = str(told["access_token"])
+        self._until = time.monotonic() + float(told["expires_in"]) - _EARLY
+
+
 class Client:
     """The service at `url`; `transport` is for tests and proxies. Close it, or use `with`.
 
-    Every method raises `ServiceError`; `httpx2` errors tell of a service that is not there.
+    `credentials` sign in where the service asks for tokens. A request that can be sent again is, up
+    to `tries` times. Every method raises `ServiceError`; `httpx2` errors tell of a service that is
+    not there.
     """
 
     def __init__(
@@ -89,9 +139,17 @@ class Client:
         headers: Mapping[str, str] | None = None,
         timeout: float = _TEN_SECONDS,
         transport: httpx.BaseTransport | None = None,
+        *,
+        credentials: ClientCredentials | None = None,
+        tries: int = 3,
     ) -> None:
+        self._tries = tries
         self._http = httpx.Client(
-            base_url=url, headers=dict(headers or {}), timeout=timeout, transport=transport
+            base_url=url,
+            headers=dict(headers or {}),
+            timeout=timeout,
+            transport=transport,
+            auth=credentials,
         )
 
     def __enter__(self) -> "Client":
@@ -182,13 +240,33 @@ class Client:
     ) -> dict[str, Any]:
         headers = {} if key is None else {"Idempotency-Key": key}
         params = {} if market is None else {"market": market}
-        answer = self._http.request(
+        request = self._http.build_request(
             method, path, json=body if method == "POST" else None, headers=headers, params=params
         )
+        again = method == "GET" or key is not None or path in _TELLING
+        answer = self._answer(request, self._tries if again else 1)
         if not answer.is_success:
             raise _error(answer)
         told: dict[str, Any] = answer.json()
         return told
+
+    def _answer(self, request: httpx.Request, tries: int) -> httpx.Response:
+        """The answer to a request, sent again while the service is away or asks to wait."""
+        for left in reversed(range(tries)):
+            wait = 0.2 * 2.0 ** (tries - left)
+            try:
+                answer = self._http.send(request)
+            except httpx.TransportError:
+                if not left:
+                    raise
+            else:
+                asked = answer.headers.get("retry-after", "")
+                if not left or answer.status_code not in _WAITING:
+                    return answer
+                wait = float(asked) if asked.isdigit() else wait
+            time.sleep(min(wait, _LONGEST_WAIT))
+        message = f"a client needs one try or more, not {self._tries}"
+        raise InputError(message)
 
 
 def _quoted(name: str) -> str:

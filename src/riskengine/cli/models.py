@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from riskengine.cli.app import app, console, progress_bars
+from riskengine.cli.security import audited
 from riskengine.errors import InputError
 from riskengine.settings import Settings
 
@@ -216,6 +217,7 @@ def promote(
     asked = parse_uri(name) if version is None else (name, version)
     settings = Settings()
     now = datetime.now().astimezone()
+    audited("model.promote", "/".join(map(str, asked)), {"force": force})
     with console.status("judging"):
         made = promote_version(settings, Request(*asked, now, force, data))
     label = f"Version {made.candidate.version} of {made.candidate.name}"

@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from riskengine.cli.app import AsOf, Out, app, console, day, progress_bars
+from riskengine.cli.security import audited
 from riskengine.settings import Settings
 
 release = typer.Typer(
@@ -93,6 +94,7 @@ def revoke(
     """Let a registered release price no more; jobs that are running with it stop."""
     from riskengine.registry import revoke_release
 
+    audited("release.revoke", named, {"reason": reason})
     digest = revoke_release(Settings(), named, reason)
     console.print(f"Release {digest[:12]} is revoked: {reason}", markup=False)
 
@@ -135,6 +137,7 @@ def promote(
     """Move an alias to a registered release: a service follows it within its poll_seconds."""
     from riskengine.registry import promote_release
 
+    audited("release.promote", f"{market}@{to}", {"version": version, "reason": reason})
     moved = promote_release(Settings(), market, (version, to), reason)
     before = "none" if moved.before is None else f"version {moved.before}"
     console.print(f"{to} of {market}: {before} -> version {moved.version} ({moved.hash[:12]})")

@@ -1,5 +1,7 @@
 """Commands about security: keys, clients, the audit log."""
 
+import getpass
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +11,7 @@ from rich.table import Table
 
 from riskengine.cli.app import app, console
 from riskengine.errors import InputError, ProtectionError
+from riskengine.security.audit import AuditEvent
 from riskengine.security.key_ring import (
     KeyUse,
     new_ring,
@@ -164,6 +167,18 @@ def verify() -> None:
         message = f"the audit log has {len(faults)} faults: secure the database and the anchors"
         raise ProtectionError(message)
     console.print("the audit log is whole")
+
+
+def audited(action: str, subject: str, detail: Mapping[str, object]) -> None:
+    """Write into the audit log, where there are keys, what this command is about to do.
+
+    Before it is done: nothing moves that is not on record. Raises `StoreError` when it cannot.
+    """
+    settings = Settings()
+    if settings.keys is None and settings.keys_json is None:
+        return
+    event = AuditEvent(f"cli:{getpass.getuser()}", action, subject, detail)
+    _protected().audit.append(event, datetime.now(UTC))
 
 
 def _key_file() -> Path:
