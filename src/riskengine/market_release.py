@@ -25,6 +25,7 @@ from riskengine.products.benefit import Peril
 from riskengine.products.product import Catalogue
 from riskengine.products.rate_book_edition import Editions
 from riskengine.products.underwriting import Underwriting
+from riskengine.profiles.drift import Bins
 from riskengine.profiles.feature import Purpose
 from riskengine.profiles.features import FEATURES
 from riskengine.profiles.questions import Question
@@ -39,6 +40,8 @@ from riskengine.release_files import (
 from riskengine.risk.model import RiskModel
 
 _POLICY = "recommendation_policy.json"
+_INPUTS = "inputs.json"
+_BINS = pydantic.TypeAdapter(dict[str, Bins])
 _LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow")
 BaseRates = Mapping[str, Mapping[str, float]]
 """The base rate of each plan, currency a year, by the name of the edition."""
@@ -61,6 +64,8 @@ class MarketRelease:
     recommendation_policy: RecommendationPolicy | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     hash: str = ""
+    inputs: Mapping[str, Bins] = field(default_factory=dict)
+    """How each answer was spread over the reference book; older releases have none."""
 
     @property
     def catalogue(self) -> Catalogue:
@@ -114,6 +119,12 @@ def build_market_release(
         {name: version(name) for name in _LIBRARIES} | {"riskengine": __version__},
     )
     return replace(release, hash=hash_of(_files(release)))
+
+
+def with_inputs(release: MarketRelease, inputs: Mapping[str, Bins]) -> MarketRelease:
+    """The release with the spread of its answers, against which a service tells drift."""
+    told = replace(release, inputs=dict(inputs))
+    return replace(told, hash=hash_of(_files(told)))
 
 
 def _check_features(model: RiskModel) -> None:
@@ -198,6 +209,7 @@ def _from_files(folder: Path) -> MarketRelease:
             pydantic.TypeAdapter(tuple[Question, ...]).validate_json(texts["questions.json"]),
             RecommendationPolicy.model_validate_json(texts[_POLICY]) if _POLICY in texts else None,
             json.loads(texts["versions.json"]),
+            inputs=_BINS.validate_json(texts.get(_INPUTS, "{}")),
         )
     except (KeyError, ValueError, OSError) as error:
         message = f"{folder} is a release this version cannot read: {error}"
@@ -210,6 +222,7 @@ def _files(release: MarketRelease) -> dict[str, bytes]:
     policy = release.recommendation_policy
     return {
         **({} if policy is None else {_POLICY: to_json(policy.model_dump(mode="json"))}),
+        **({_INPUTS: _BINS.dump_json(dict(release.inputs), indent=1)} if release.inputs else {}),
         "catalogue.json": to_json(market.catalogue.model_dump(mode="json")),
         "rate_book.json": to_json(market.editions.model_dump(mode="json")),
         "induced_utilisation.json": to_json(

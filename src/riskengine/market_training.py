@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as arrow
 
 from riskengine.errors import InputError, TableError
-from riskengine.market_release import MarketRelease, build_market_release, perils_of
+from riskengine.market_release import MarketRelease, build_market_release, perils_of, with_inputs
 from riskengine.pricing.market import Insured, Market, base_rates, open_market
 from riskengine.pricing.perils import (
     MOST_ROWS,
@@ -39,11 +39,12 @@ from riskengine.products.rate_book_edition import Editions, tier_fault
 from riskengine.products.rate_book_read import read_editions, read_underwriting
 from riskengine.products.underwriting import Underwriting
 from riskengine.profiles.build import build_experience
+from riskengine.profiles.drift import bins_of
 from riskengine.profiles.events import count_events
 from riskengine.profiles.features import FEATURES
 from riskengine.profiles.services import ServiceYears, years_by_service
 from riskengine.recommendation.policy import RecommendationPolicy, read_recommendation_policy
-from riskengine.risk.columns import feature_columns
+from riskengine.risk.columns import feature_columns, levels, numbers
 from riskengine.risk.fit import fit
 from riskengine.risk.model import RiskModel
 from riskengine.risk.spec import Kind, ModelSpec
@@ -282,6 +283,12 @@ def learn_market(
         tuple(one.question for one in files.questions.questions),
         files.policy,
     )
+    inputs = {
+        one.name: bins_of((levels if one.kind == "level" else numbers)(book, one.name))
+        for one in release.questions
+        if one.name in book.column_names
+    }
+    release = with_inputs(release, inputs)
     return LearntMarket(release, tier_notes(market, insured, exposure))
 
 

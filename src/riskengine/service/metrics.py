@@ -10,6 +10,8 @@ from prometheus_client import (
     generate_latest,
 )
 
+from riskengine.service.input_drift import InputDrift
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _AMOUNTS = tuple(float(step * 10**power) for power in range(1, 6) for step in (1, 2, 5))
 _BATCHES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -56,6 +58,14 @@ class Metrics:
             registry=registry,
         )
 
+        self.drift = InputDrift()
+        self._drift = Gauge(
+            "riskengine_input_psi",
+            "Population stability index of what is asked against what the release was trained on",
+            ("market", "input"),
+            registry=registry,
+        )
+
     def priced(self, market: str, premiums: Mapping[str, str]) -> None:
         """Count the premiums of a quote."""
         for plan, amount in premiums.items():
@@ -69,4 +79,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """Everything, in Prometheus's text format."""
+        self._drift.clear()
+        for market, name, index in self.drift.told():
+            self._drift.labels(market, name).set(index)
         return generate_latest(self._registry)

@@ -177,6 +177,7 @@ class Desk:
         body = price(held.champion, asked)
         priced = Priced(held, asked, body, premiums(body))
         self.metrics.priced(body["market"], priced.premiums)
+        self.metrics.drift.count(held.champion, asked.members)
         return priced
 
     def _each(
