@@ -108,6 +108,7 @@ def test_a_market_is_learnt_from_tables(tmp_path: Path) -> None:
     spend = market_experience(tables, quick_spec(), files).outcomes[Peril.MEDICAL_SPEND]
     expected = model.trained.expected @ model.trained.weight
     assert expected == pytest.approx(spend.sum(), rel=1e-9)
+    assert {"age", "sex", "tobacco", "body_mass_index"} <= first.release.inputs.keys()
     rates = first.release.base_rates["us_aca-2026"]
     assert rates["bronze"] < rates["silver"] < rates["gold"] < rates["platinum"]
 

@@ -142,6 +142,18 @@ def test_every_route_but_the_probe_of_life_needs_a_token(service: Service) -> No
             assert answer.headers["www-authenticate"].startswith('Bearer realm="riskengine"')
 
 
+def test_a_probe_needs_no_token_and_is_told_no_more_than_ready(service: Service) -> None:
+    shown = service.protected.clients.add("monitor", [Scope.METRICS], START, person=False).secret
+    service.secrets["monitor"] = shown
+    for headers in ({}, {"authorization": "Bearer a.b.c"}, service.bearer("website")):
+        told = service.http.get("/readyz", headers=headers)
+        assert (told.status_code, told.json()["detail"]) == (200, "ready")
+        assert (told.json()["releases"], told.json()["parts"]) == ({}, {})
+    told = service.http.get("/readyz", headers=service.bearer("monitor")).json()
+    assert told["parts"] == {"releases": "ready", "store": "ready"}
+    assert list(told["releases"]) == ["study"]
+
+
 def test_every_route_says_which_scope_it_needs(service: Service) -> None:
     assert isinstance(service.http.app, FastAPI)
     assert routes_without_scope(service.http.app, OPEN_PATHS) == ()

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
@@ -48,8 +48,19 @@ def add_operations(app: FastAPI, holder: Holder, keeper: Keeper, metrics: Metric
         response_model=Readiness,
         responses={503: {"model": Readiness}},
     )
-    async def readyz(_: _Metrics) -> Response:
-        """Whether prices can be served, and which part is down."""
+    async def readyz(request: Request) -> Response:
+        """Whether prices can be served; which part is down, to who may read metrics."""
+        who: Caller | None = getattr(request.state, "caller", None)
+        if who is None or Scope.METRICS not in who.scopes:
+            ready = bool(holder.held)
+            told = Readiness(
+                ready=ready,
+                release=None,
+                detail="ready" if ready else "not ready",
+                releases={},
+                parts={},
+            )
+            return JSONResponse(told.model_dump(), 200 if ready else 503)
         held, trouble = holder.held, await keeper.trouble()
         releases = {market: one.champion.hash for market, one in held.items()}
         body = Readiness(

@@ -11,6 +11,7 @@ import logging
 import re
 import time
 from collections.abc import MutableMapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -27,7 +28,8 @@ from riskengine.service.security.answers import problem, refusal
 from riskengine.service.security.security import Limits, Protected, Security
 
 TOKEN_PATH = "/oauth/token"
-OPEN_PATHS = frozenset({"/healthz", TOKEN_PATH, "/.well-known/jwks.json"}) | DESK_PATHS
+READY_PATH = "/readyz"
+OPEN_PATHS = DESK_PATHS | {"/healthz", READY_PATH, TOKEN_PATH, "/.well-known/jwks.json"}
 _READING_SECONDS = 30.0
 _REVOKED_SECONDS = 15.0
 _MEMBER_PATH = re.compile(r"/v1/members/(.+?)(?:/(?:profile|consents|export))?/?")
@@ -164,6 +166,10 @@ class Authentication:
             except AccessError as error:
                 await refusal(error)(scope, receive, send)
                 return
+        elif scope["type"] == "http" and scope["path"] == READY_PATH:
+            # A probe has no token and is told less than who may read metrics.
+            with suppress(AccessError):
+                scope.setdefault("state", {})["caller"] = await self._caller(scope)
         await self._app(scope, receive, send)
 
     async def _caller(self, scope: Scope) -> Caller:
@@ -226,7 +232,7 @@ class RateLimited:
         now, caller = time.monotonic(), scope.get("state", {}).get("caller")
         if scope["path"] == TOKEN_PATH:
             return self._tokens.wait(_peer(scope), now)
-        if caller is ANYBODY or scope["path"] == "/healthz":
+        if caller is ANYBODY or scope["path"] in {"/healthz", READY_PATH}:
             return 0.0
         return self._clients.wait(f"client {caller.client}" if caller else _peer(scope), now)
 
