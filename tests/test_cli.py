@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from riskengine import cli
 from riskengine.batch.job_folder import only_writer
 from riskengine.cli.app import console
 from riskengine.registry import decisions, load_registered, register_release, release_folder
+from riskengine.risk.fit import fit
+from riskengine.risk.spec import read_spec
 from riskengine.service.app import Outside, create_app
 from riskengine.service.holding import Named
 from riskengine.service.source import RegisteredReleases
@@ -59,14 +62,19 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo")
+    """A folder with the shipped specs; that of the demo gives what its search would find."""
+    folder = tmp_path_factory.mktemp("demo")
+    shutil.copytree(ROOT / "models", folder / "models")
+    with (folder / "models" / "medical_spend.toml").open("a", encoding="utf-8") as spec:
+        spec.write(f"\n[lightgbm]\nnum_leaves = 12\nfeature_fraction = {8 / 14}\n")
+    return folder
 
 
 @pytest.fixture(autouse=True)
 def settings(place: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("RISKENGINE_TRACKING_URI", f"sqlite:///{place}/mlruns/mlflow.db")
     monkeypatch.setenv("RISKENGINE_ARTIFACTS", str(place / "mlruns" / "artifacts"))
-    monkeypatch.setenv("RISKENGINE_MODELS", str(ROOT / "models"))
+    monkeypatch.setenv("RISKENGINE_MODELS", str(place / "models"))
     return Settings()
 
 
@@ -96,6 +104,14 @@ def test_demo_ends_with_results_and_the_next_command(demo: str, place: Path) -> 
     for name in re.findall(r"out/([a-z./]+)", demo):
         assert (place / "out" / name).stat().st_size > 0
     assert len(re.findall(r"out/([a-z./]+)", demo)) == 9
+
+
+@pytest.mark.usefixtures("demo")
+def test_the_shipped_spec_finds_the_model_of_the_demo(place: Path, settings: Settings) -> None:
+    experience = pq.read_table(place / "out" / "experience.parquet")
+    searched = fit(read_spec(ROOT / "models" / "medical_spend.toml"), experience)
+    given, head = load_registered(settings).medical_spend, experience.slice(0, 500)
+    assert searched.predict(head).tolist() == given.predict(head).tolist()
 
 
 @pytest.mark.usefixtures("demo")

@@ -21,6 +21,7 @@ from riskengine.batch.repriced import kernel_of, pricing_of
 from riskengine.errors import InputError, TableError, UnknownNameError
 from riskengine.profiles.features import FEATURES, intent_features
 from riskengine.sources.query import Engine, spark_session
+from tests.batch.test_reprice_spark import QUICK_START
 from tests.conftest import PLANS
 from tests.golden.market_releases import kept_release, market_release
 
@@ -45,12 +46,16 @@ def test_spark_builds_the_same_profiles(
 ) -> None:
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", QUICK_START)
     from pyspark.sql import SparkSession
 
     (
         SparkSession.builder.master("local[2]")
-        .config("spark.sql.shuffle.partitions", "4")
+        .config("spark.sql.shuffle.partitions", "2")
         .config("spark.ui.enabled", "false")
+        # Java compiled for each of the hundred columns costs more than it saves on a small book.
+        .config("spark.sql.codegen.wholeStage", "false")
+        .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
         .getOrCreate()
     )
     rows = write_profiles(ProfileJob(insurer, tmp_path / "spark", DATES), Engine.SPARK)
@@ -235,5 +240,6 @@ def test_the_report_tells_drift_and_run_out(insurer: Path, tmp_path: Path) -> No
     assert page.count("<figure") == 2 * 9  # two languages: drift, run-out, seven families
     for english in re.findall(r'lang="zh-CN">([a-z ,0-9]*[a-z][a-z ,0-9]*)<', page):
         assert english in {"kg/m2", "mmHg"}, english
-    write_profile_report(ProfileJob(insurer, tmp_path / "one.html", DATES[1:]))
+    few = ProfileJob(insurer, tmp_path / "one.html", DATES[1:], features=FEATURES[:8])
+    write_profile_report(few)
     assert "PSI" not in (tmp_path / "one.html").read_text(encoding="utf-8")

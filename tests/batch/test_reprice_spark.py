@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(
 SIZE, CHUNK, CORES = 1_200, 40, 1
 
 
-_QUICK_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+QUICK_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Java starts in half the time when it does not plan to stay."""
 
 
@@ -101,7 +101,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 def test_a_lost_worker_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
-    monkeypatch.setenv("JAVA_TOOL_OPTIONS", _QUICK_START)
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", QUICK_START)
     from pyspark.sql import SparkSession
 
     from riskengine.batch.spark import REASON, repriced_frame
