@@ -302,7 +302,7 @@ def test_a_member_gets_all_data_and_is_erased(service: Service) -> None:
     answer = service.http.delete(path, headers=care)
     assert answer.json() == {
         "member_id": "m-export",
-        "erased": {"profiles": 0, "quotes": 0, "feedback": 0, "consents": 1},
+        "erased": {"profiles": 0, "quotes": 0, "households": 0, "feedback": 0, "consents": 1},
     }
 
 

@@ -199,10 +199,12 @@ class Desk:
         at, quote_id = self.now(), str(uuid4())
         until = at + self.validity
         body = {"quote_id": quote_id, "created_at": at, "valid_until": until, **priced.body}
-        first = priced.asked.members[0].member_id
+        named = dict.fromkeys(one.member_id for one in priced.asked.members if one.member_id)
+        first, *others = named or (None,)
         return StoredQuote(
             quote_id, origin.client, priced.body["market"], priced.body["release"], at, until,
             priced.asked.to_json(), dumped(body), first, origin.key, origin.digest,
+            tuple(other for other in others if other),
         )  # fmt: skip
 
     async def _keep(self, priced: Priced, origin: Origin) -> bytes:

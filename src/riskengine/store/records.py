@@ -11,13 +11,16 @@ from typing import TypeAlias
 
 import sqlalchemy as sa
 
-from riskengine.store.schema import ACCEPTANCES, FEEDBACK, QUOTES, SHADOW_PRICES
+from riskengine.store.schema import ACCEPTANCES, FEEDBACK, QUOTE_MEMBERS, QUOTES, SHADOW_PRICES
 from riskengine.store.sealing import Sealer
 
 
 @dataclass(frozen=True)
 class StoredQuote:
-    """A quote: `inputs` are what it was priced on and `body` what was answered, both JSON."""
+    """A quote: `inputs` are what it was priced on and `body` what was answered, both JSON.
+
+    `others` are the members of the household beside `member_id`; they are not read back.
+    """
 
     quote_id: str
     client: str
@@ -30,6 +33,7 @@ class StoredQuote:
     member_id: str | None = None
     idempotency_key: str | None = None
     request_digest: str | None = None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,14 @@ def write_records(connection: sa.Connection, records: Sequence[Record], sealer: 
         rows = [row(record, sealer) for record in records if isinstance(record, kind)]
         if rows:
             connection.execute(table.insert(), rows)
+    others = [
+        {"quote_id": one.quote_id, "member": sealer.pseudonym(member)}
+        for one in records
+        if isinstance(one, StoredQuote)
+        for member in one.others
+    ]
+    if others:
+        connection.execute(QUOTE_MEMBERS.insert(), others)
 
 
 def read_quote(connection: sa.Connection, quote_id: str, sealer: Sealer) -> StoredQuote | None:

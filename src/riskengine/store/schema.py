@@ -35,6 +35,14 @@ QUOTES = sa.Table(
     sa.Index("quotes_member", "member"),
     sa.Index("quotes_created_at", "created_at"),
 )
+QUOTE_MEMBERS = sa.Table(
+    "quote_members",
+    METADATA,
+    sa.Column("quote_id", sa.String(_ID), sa.ForeignKey("quotes.quote_id"), primary_key=True),
+    sa.Column("member", sa.String, primary_key=True),
+    sa.Index("quote_members_member", "member"),
+)
+"""The members of a household beside the one that `quotes` has."""
 ACCEPTANCES = sa.Table(
     "acceptances",
     METADATA,

@@ -1,7 +1,8 @@
 """Where the store holds what is sealed and what belongs to a member: for rotation and erasure.
 
 Erasure deletes profiles. Of quotes it takes the answers, of feedback what was told; premiums,
-steps, dates and hashes stay, since insurers account for them, but lead to nobody.
+steps, dates and hashes stay, since insurers account for them, but lead to nobody. A quote of a
+household belongs to each of its members, and loses the answers of all with the first who leaves.
 """
 
 import json
@@ -15,7 +16,7 @@ from riskengine.security.field_encryption import FieldCipher
 from riskengine.security.member_rows import MemberRows, Row, deleted, without
 from riskengine.security.reencryption import SealedColumn
 from riskengine.security.tables import CONSENTS
-from riskengine.store.schema import FEEDBACK, PROFILES, QUOTES
+from riskengine.store.schema import FEEDBACK, PROFILES, QUOTE_MEMBERS, QUOTES
 
 SEALED_COLUMNS = (
     TOTP_COLUMN,
@@ -31,7 +32,9 @@ def holdings_of(cipher: FieldCipher) -> tuple[MemberRows, ...]:
     """The rows of members in every table of the store, with the cipher that opens them."""
 
     def mine(member_id: str) -> sa.ColumnElement[bool]:
-        return QUOTES.c.member.in_(cipher.pseudonyms(member_id))
+        names = cipher.pseudonyms(member_id)
+        together = sa.select(QUOTE_MEMBERS.c.quote_id).where(QUOTE_MEMBERS.c.member.in_(names))
+        return QUOTES.c.member.in_(names) | QUOTES.c.quote_id.in_(together)
 
     return (
         MemberRows(
@@ -42,6 +45,13 @@ def holdings_of(cipher: FieldCipher) -> tuple[MemberRows, ...]:
             partial(_profile_told, cipher),
         ),
         MemberRows("quotes", QUOTES, mine, partial(_quote_erased, cipher), partial(_told, cipher)),
+        MemberRows(
+            "households",
+            QUOTE_MEMBERS,
+            lambda member_id: QUOTE_MEMBERS.c.member.in_(cipher.pseudonyms(member_id)),
+            deleted,
+            lambda row: {"quote_id": row["quote_id"]},
+        ),
         MemberRows(
             "feedback",
             FEEDBACK,
