@@ -1,5 +1,6 @@
 """Worth from the models that price: expectations are the price's own, and order is kept."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ from riskengine.errors import SpecError, UnknownNameError
 from riskengine.pricing.market import price_plans
 from riskengine.pricing.offered import Terms
 from riskengine.pricing.perils import Incidence
+from riskengine.pricing.utilisation import InducedUtilisation
 from riskengine.products.benefit import HospitalCash, LumpSum, MedicalBenefit, Peril, Stage
 from riskengine.recommendation.plan_value import PlanValue, benefit_years, value_plans
 from riskengine.risk.continuance import Continuance
@@ -18,8 +20,11 @@ from tests.recommendation.cases import choices, insured, kept, opened, rates
 MARKETS = pytest.mark.parametrize("market", ["cn", "us_aca"])
 
 
-def values(market: str, risk: float = 1.0, size: int = 1) -> dict[str, PlanValue]:
+def values(
+    market: str, risk: float = 1.0, size: int = 1, use: InducedUtilisation | None = None
+) -> dict[str, PlanValue]:
     book, who = opened(market), insured(market, risk, size)
+    book = replace(book, utilisation=use) if use else book
     prices = price_plans(book, who, rates(market), dict.fromkeys(book.catalogue.names, Terms()))
     priced = {n: (p, float(p.offered.offered_cents.sum()) / 100) for n, p in prices.items()}
     found = value_plans(book, kept(market).perils, who.means, priced, choices(market))
@@ -41,6 +46,29 @@ def test_expected_payments_are_those_of_the_price_and_richer_variants_are_worth_
             assert lean.certainty_equivalent_without == rich.certainty_equivalent_without
             assert lean.expected_plan_paid <= rich.expected_plan_paid + 1e-6
             assert lean.premium <= rich.premium
+
+
+@MARKETS
+@pytest.mark.parametrize("risk", [0.4, 1.0, 3.0])
+def test_for_the_same_care_no_plan_makes_a_bad_year_worse(market: str, risk: float) -> None:
+    same_care = InducedUtilisation((0.5, 1.0), (1.0, 1.0))
+    for name, found in values(market, risk, use=same_care).items():
+        assert found.bad_year_with <= found.bad_year_without + 1e-6, name
+
+
+def test_a_lean_plan_can_make_a_bad_year_worse_only_by_more_care() -> None:
+    found = values("cn")["million_medical_20k"]
+    assert found.bad_year_with > found.bad_year_without
+    assert found.tail_mean_with < found.tail_mean_without, "it helps where years are dearest"
+
+
+@MARKETS
+def test_every_plan_with_a_maximum_tells_the_chance_of_it(market: str) -> None:
+    for name, found in values(market).items():
+        benefits = opened(market).catalogue.plan(name).benefits.values()
+        has = any(getattr(one, "out_of_pocket_maximum", None) is not None for one in benefits)
+        assert (found.chance_of_maximum is not None) == has, name
+        assert found.chance_of_maximum is None or 0 <= found.chance_of_maximum <= 1
 
 
 def test_a_household_is_worth_the_sum_of_expectations_and_pools_its_risk() -> None:

@@ -63,8 +63,11 @@ class PlanValue:
 
     `bad_year_*` are 90th percentiles and `tail_mean_*` the means of the dearest tenth of what
     is paid for care and lost, without and with the plan; below 0 where cover pays more than was
-    lost. `chance_of_maximum`, that some member reaches it, is None without an out-of-pocket
-    maximum; `dominated_by` names a variant that pays as much in every year and costs no more.
+    lost. For the same care `bad_year_with` is never above `bad_year_without`; it can be above for
+    a lean plan, for who is insured seeks care more often (induced utilisation), and so more years
+    have bills that its deductible leaves to the member. `chance_of_maximum`, that some member
+    reaches it, is None without an out-of-pocket maximum; `dominated_by` names a variant that pays
+    as much in every year and costs no more.
     """
 
     plan: str
