@@ -4,7 +4,7 @@ Pure: no clock, no files, no network. One member, a household and a book are col
 and go the same way, so that a live price and a batch price agree to the cent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
@@ -50,8 +50,8 @@ _OPEN_MARKETS = 64
 class MarketQuote:
     """Plans priced for the m members of one household; the rest refused with every reason.
 
-    `underwriting` is of the members, in their order; `premium_cents` by plan is what the household
-    pays together, a year.
+    `means` are of the perils that priced plans insure; `underwriting` is of the members, in their
+    order; `premium_cents` by plan is what the household pays together, a year.
     """
 
     start: date
@@ -132,8 +132,8 @@ def quote_market(
     household = np.zeros(size, dtype=np.int64)
     decided = decide(release, columns, size, market.edition, checked=True)
     refused = _refusals(market, plans or release.catalogue.names, columns, decided)
-    members = Insured(columns, annual_means(release, columns))
     able = [plan for plan in plans or release.catalogue.names if not refused.get(plan)]
+    members = Insured(columns, annual_means(release, columns, market.table.perils(able)))
     shared = household_terms(market.edition, household, _yearly(market.edition, payments))
     terms = {plan: _loaded(market, decided.loading, plan, shared) for plan in able}
     rates = release.base_rates[market.edition.edition]
@@ -237,7 +237,7 @@ def _price_book(
     """Each row's plan; each row is a household of its own unless `columns` has `household`."""
     size = len(plans)
     terms = household_terms(market.edition, columns.get("household", np.arange(size)), terms)
-    members = Insured(_rated(market, columns), annual_means(release, columns))
+    rated, rates = _rated(market, columns), release.base_rates[market.edition.edition]
     book = RepricedBook(
         expected_plan_paid=np.zeros(size),
         technical_premium=np.zeros(size),
@@ -249,7 +249,14 @@ def _price_book(
         rows = np.flatnonzero(plans == plan)
         if not len(rows):
             continue
-        price = _price_rows(release, market, members.at(rows), plan, _terms_at(terms, rows))
+        # A policy needs the means of its own plan's perils, and no others.
+        perils = market.table.perils((plan,))
+        read = {name for peril in perils for name in release.models[peril].spec.features.names}
+        told = {name: values[rows] for name, values in columns.items() if name in read | {"age"}}
+        means = annual_means(release, told, perils)
+        members = Insured({name: values[rows] for name, values in rated.items()}, means)
+        at = _terms_at(terms, rows)
+        price = price_plans(market, members, rates, {plan: at}, checked=True)[plan]
         book.expected_plan_paid[rows] = price.technical[0].running
         book.technical_premium[rows] = price.technical[-1].running
         book.filed_premium[rows] = price.filed[-1].running
@@ -308,11 +315,14 @@ def renewal_steps(edition: Edition) -> tuple[str, ...]:
     return tuple(dict.fromkeys(["base_rate", *factors, *adjusting, "offered_premium"]))
 
 
-def annual_means(release: MarketRelease, columns: Columns) -> dict[Peril, FloatArray]:
-    """The annual mean of every peril under full cover, in its unit, untrended, (n,) each."""
+def annual_means(
+    release: MarketRelease, columns: Columns, perils: Iterable[Peril] | None = None
+) -> dict[Peril, FloatArray]:
+    """The annual mean of `perils` (all) under full cover, in its unit, untrended, (n,) each."""
+    models = release.models
     return {
-        peril: model.predict(reference_columns(model, columns))
-        for peril, model in release.models.items()
+        peril: models[peril].predict(reference_columns(models[peril], columns))
+        for peril in (models if perils is None else perils)
     }
 
 
@@ -327,13 +337,6 @@ def decide(
     """What underwriting says of `size` members; see `riskengine.products.underwriting`."""
     most = 0.0 if edition.underwriting_loading is None else edition.underwriting_loading.value
     return underwrite(release.underwriting, columns, size, most, checked=checked)
-
-
-def _price_rows(
-    release: MarketRelease, market: OpenMarket, members: Insured, plan: str, terms: Terms
-) -> PlanPrice:
-    rates = release.base_rates[market.edition.edition]
-    return price_plans(market, members, rates, {plan: terms}, checked=True)[plan]
 
 
 def _terms_at(terms: Terms, rows: IntArray) -> Terms:

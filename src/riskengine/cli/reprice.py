@@ -34,9 +34,12 @@ _SHOWN = 5
 @app.command()
 def reprice(
     portfolio: Annotated[
-        Path, typer.Option(help="Parquet file, or folder of them, one row a policy.")
+        str, typer.Option(help="Parquet file, folder of them, or database URL; one row a policy.")
     ],
     out: Out,
+    query: Annotated[
+        str, typer.Option(help="What to read from a database.")
+    ] = "SELECT * FROM policies ORDER BY policy_id",
     release: Alias = None,
     also: Annotated[
         list[str] | None, typer.Option(help="Another release beside it; may be repeated.")
@@ -72,12 +75,13 @@ def reprice(
     settings = Settings()
     folders = tuple(release_folder(settings, n) for n in [release or settings.alias, *(also or [])])
     pricing = pricing_of(folders, day(as_of), RateChange(cap, collar))
-    job = RepriceJob(portfolio, out, pricing, engine, workers, chunk_rows, resume)
+    book = _book(portfolio, query, out, resume=resume)
+    job = RepriceJob(book, out, pricing, engine, workers, chunk_rows, resume)
     if dry_run:
         _tell_rehearsal(rehearse(job))
         return
     with _bars() as progress:
-        bar = progress.add_task(f"repricing {portfolio.name}", total=None, rate="")
+        bar = progress.add_task(f"repricing {book.name}", total=None, rate="")
         seen: list[int] = []
 
         def tell(done: int, total: int) -> None:
@@ -91,6 +95,22 @@ def reprice(
     said = log_job(settings, "reprice", _logged(done), done.files)
     if said:
         console.print(f"warning: the run is not in MLflow: {said}", markup=False, soft_wrap=True)
+
+
+def _book(portfolio: str, query: str, out: Path, *, resume: bool) -> Path:
+    """Where the policies are as files: a database is read once, into a file beside `out`."""
+    if "://" not in portfolio:
+        return Path(portfolio)
+    from riskengine.sources.snapshot import snapshot
+
+    path = out.with_name(f"{out.name}-portfolio.parquet")
+    if resume and path.is_file():
+        console.print(f"going on with {path}, as it was read", soft_wrap=True)
+        return path
+    with console.status("reading the database"):
+        rows = snapshot(portfolio, query, path)
+    console.print(f"{rows:,} policies read into {path}", soft_wrap=True)
+    return path
 
 
 def _bars() -> Progress:

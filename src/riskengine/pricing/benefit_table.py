@@ -15,7 +15,7 @@ Reference: Klugman, Panjer and Willmot, "Loss Models", coverage modifications; i
 integral over a fitted distribution stands the sum over observed years.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,19 +73,26 @@ class BenefitTable:
     trend: Mapping[Peril, float]
     curves: Mapping[str, tuple[Curve, ...]]
 
-    def place(self, means: Mapping[Peril, FloatArray]) -> dict[Peril, Place]:
-        """Where members of annual `means` (n,) by peril stand, once for all plans.
+    def perils(self, plans: Iterable[str]) -> tuple[Peril, ...]:
+        """The perils that some plans insure; raises `UnknownNameError` for an unknown plan."""
+        insured = {curve.peril for plan in plans for curve in self._curves(plan)}
+        return tuple(peril for peril in self.grids if peril in insured)
+
+    def place(
+        self, means: Mapping[Peril, FloatArray], perils: Iterable[Peril] | None = None
+    ) -> dict[Peril, Place]:
+        """Where members of annual `means` (n,) by peril stand, once for all plans of `perils`.
 
         Raises `UnknownNameError` when a peril of the plans has no mean, `InputError` for a mean
         that the experience does not reach.
         """
-        absent = [peril for peril in self.grids if peril not in means]
+        grids = self.grids if perils is None else {peril: self.grids[peril] for peril in perils}
+        absent = [peril for peril in grids if peril not in means]
         if absent:
             message = f"there is no mean of {', '.join(absent)}: predict it, for plans insure it"
             raise UnknownNameError(message)
         return {
-            peril: Place(means[peril], *grid.place(means[peril]))
-            for peril, grid in self.grids.items()
+            peril: Place(means[peril], *grid.place(means[peril])) for peril, grid in grids.items()
         }
 
     def payments(self, plan: str, places: Mapping[Peril, Place]) -> dict[str, FloatArray]:
@@ -94,10 +101,13 @@ class BenefitTable:
         Over the trended mean of a peril of money it is the actuarial value of the benefit. Raises
         `UnknownNameError` for a plan that is not in the table.
         """
+        return {c.benefit: _at(c.payments, places[c.peril]) for c in self._curves(plan)}
+
+    def _curves(self, plan: str) -> tuple[Curve, ...]:
         if plan not in self.curves:
             message = f"unknown plan {plan!r}; there are {', '.join(self.curves)}"
             raise UnknownNameError(message)
-        return {c.benefit: _at(c.payments, places[c.peril]) for c in self.curves[plan]}
+        return self.curves[plan]
 
     def expected(self, plan: str, places: Mapping[Peril, Place]) -> FloatArray:
         """`E[plan paid]` over all benefits of a plan, in currency a year, (n,)."""

@@ -234,7 +234,7 @@ def price_plans(
     problems = [problem for found in by_plan.values() for problem in found]
     if problems:
         raise AnswerError(problems)
-    places = market.table.place(members.means)
+    places = market.table.place(members.means, market.table.perils(terms))
     rated = {
         tariff.tariff: relativities(tariff, members.columns)
         for tariff in {market.catalogue.plan(p).tariff: market.tariff(p) for p in terms}.values()

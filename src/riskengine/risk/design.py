@@ -177,7 +177,8 @@ def check_known(spec: ModelSpec, design: Design, columns: Columns) -> None:
     for name in design.features:
         if name in design.learnt_missing:
             continue
-        missing = np.asarray(pd.isna(columns[name]))
+        values = columns[name]
+        missing = np.isnan(values) if values.dtype == np.float64 else np.asarray(pd.isna(values))
         if not missing.any():
             continue
         message = (

@@ -89,7 +89,7 @@ def validate(
         refuse_misspelt(Path(source), sources)
     missing = [name for name in COLUMNS if name not in sources and name not in OPTIONAL]
     if missing:
-        shown = _without_password(source) if "://" in source else source
+        shown = without_password(source) if "://" in source else source
         message = (
             f"{shown} has no {', '.join(missing)}; expected NAME.parquet, NAME.csv or a table for"
             f" each of {', '.join(COLUMNS)}"
@@ -270,7 +270,8 @@ def _csv_chunks(path: Path) -> Iterator[arrow.Table]:
         raise TableError(message) from error
 
 
-def _database(url: str) -> dict[str, _Source]:
+def connect_to(url: str) -> sqlalchemy.Engine:
+    """The database at a URL; raises `TableError` for one that cannot be reached."""
     try:
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
         file = engine.url.database
@@ -278,10 +279,20 @@ def _database(url: str) -> dict[str, _Source]:
             # SQLite would make an empty file of that name.
             message = f"{url} names no file: give sqlite:///FILE, where FILE is there"
             raise TableError(message)
-        there = set(sqlalchemy.inspect(engine).get_table_names())
+        with engine.connect():
+            return engine
     except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
         said = str(error).splitlines()[0]
-        message = f"cannot read the database {_without_password(url)}: {said}"
+        message = f"cannot read the database {without_password(url)}: {said}"
+        raise TableError(message) from error
+
+
+def _database(url: str) -> dict[str, _Source]:
+    engine = connect_to(url)
+    try:
+        there = set(sqlalchemy.inspect(engine).get_table_names())
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        message = f"cannot read {without_password(url)}: {str(error).splitlines()[0]}"
         raise TableError(message) from error
 
     def chunks(name: str) -> Iterator[arrow.Table]:
@@ -292,7 +303,8 @@ def _database(url: str) -> dict[str, _Source]:
     return {name: _Source(partial(chunks, name)) for name in COLUMNS if name in there}
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """A database URL as it may be told."""
     try:
         return sqlalchemy.make_url(url).render_as_string(hide_password=True)
     except sqlalchemy.exc.ArgumentError:
