@@ -295,13 +295,14 @@ def main() -> None:
     pandas_seconds = plain_pandas(release, book)
     reference = job("reference", book, 1, Scorer.REFERENCE)
     one, two, ten = job("one", book, 1), job("two", book, 2), job("ten", big, 2)
-    alone, spent = (trees, pandas_seconds), (reference, one, two, ten)
+    ten_alone = job("ten-alone", big, 1)
+    alone, spent = (trees, pandas_seconds), (reference, one, two, ten, ten_alone)
     write_section("Repricing a book", _lines(given.rows, alone, spent))
 
 
 def _lines(rows: int, alone: tuple[float, float], spent: tuple[Spent, ...]) -> list[str]:
     trees, pandas_seconds = alone
-    reference, one, two, ten = spent
+    reference, one, two, ten, ten_alone = spent
     checks: list[tuple[str, float, str]] = [
         ("CPU of the reference scorer over trees alone", reference.cores / trees, f"<= {BAR}"),
         ("CPU of the fast scorer over trees alone", one.cores / trees, ""),
@@ -309,6 +310,7 @@ def _lines(rows: int, alone: tuple[float, float], spent: tuple[Spent, ...]) -> l
         ("time of ten times the rows", ten.wall / two.wall, f"<= {SCALE}"),
         ("memory of ten times the rows", ten.gigabytes / two.gigabytes, f"< {GROWTH}"),
         ("rate of two workers over one", one.wall / two.wall, f">= {WORKERS}"),
+        ("the same, ten times the rows", ten_alone.wall / ten.wall, f">= {WORKERS}"),
     ]
     lines = [
         f"{rows:,} policies on three perils of {TREES} trees with {LEAVES} leaves, one plan each,",
@@ -326,6 +328,7 @@ def _lines(rows: int, alone: tuple[float, float], spent: tuple[Spent, ...]) -> l
         ("one worker", one, rows),
         ("two workers", two, rows),
         ("ten times the rows", ten, 10 * rows),
+        ("ten times the rows, one worker", ten_alone, 10 * rows),
     ):
         lines.append(
             f"| {name} | {one_of.wall:.1f} | {one_of.cores:.1f} | {size / one_of.wall:,.0f}"
