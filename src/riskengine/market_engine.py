@@ -237,7 +237,7 @@ def _price_book(
     """Each row's plan; each row is a household of its own unless `columns` has `household`."""
     size = len(plans)
     terms = household_terms(market.edition, columns.get("household", np.arange(size)), terms)
-    rated, rates = _rated(market, columns), release.base_rates[market.edition.edition]
+    rated, rates = {*_rated(market, columns)}, release.base_rates[market.edition.edition]
     book = RepricedBook(
         expected_plan_paid=np.zeros(size),
         technical_premium=np.zeros(size),
@@ -251,10 +251,9 @@ def _price_book(
             continue
         # A policy needs the means of its own plan's perils, and no others.
         perils = market.table.perils((plan,))
-        read = {name for peril in perils for name in release.models[peril].spec.features.names}
-        told = {name: values[rows] for name, values in columns.items() if name in read | {"age"}}
-        means = annual_means(release, told, perils)
-        members = Insured({name: values[rows] for name, values in rated.items()}, means)
+        read = rated.union(*(release.models[peril].spec.features.names for peril in perils))
+        told = {name: values[rows] for name, values in columns.items() if name in read}
+        members = Insured(told, annual_means(release, told, perils))
         at = _terms_at(terms, rows)
         price = price_plans(market, members, rates, {plan: at}, checked=True)[plan]
         book.expected_plan_paid[rows] = price.technical[0].running

@@ -5,13 +5,12 @@ column, a node that sends a row to the right strikes the leaves on its left from
 and the first leaf that is left is the row's. So the work of a block of rows is whole-vector
 arithmetic without a jump. Comparisons are exact, and leaves add up in LightGBM's order. What it
 cannot do as LightGBM does, it refuses with `UnsupportedTreesError`, and a forest is checked on
-probes against LightGBM before it serves (`riskengine.risk.predictor`).
+probes against LightGBM before it serves (`riskengine.risk.scoring`).
 Reference: Lucchese et al. (2015), QuickScorer, and its vectorised form of 2016.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,7 +72,9 @@ class FastTrees:
         bits = self.forest.values.shape[1]
         width = self.forest.mask.dtype.type
         how = (width(_DE_BRUIJN[bits]), width(_SHIFT[bits]), width((1 << bits) - 1))
-        few, block = _kernels()
+        # Imported when asked for: numba takes a while.
+        from riskengine.risk.tree_kernels import block, few
+
         (few if len(rows) <= _FEW else block)(self.forest, rows, how, found)
         shaped = found.reshape(self.boosters, self.classes, len(matrix))
         return np.ascontiguousarray(np.moveaxis(shaped, 1, 2))
@@ -232,11 +233,3 @@ def _flat(trees: Sequence[_Tree], slots: Sequence[int], bits: int) -> _Forest:
         slot=np.array(slots, dtype=np.int64),
         values=values,
     )
-
-
-@cache
-def _kernels() -> tuple[Any, Any]:
-    """For few rows and for many; compiled once and kept on disk."""
-    from riskengine.risk import tree_kernels
-
-    return tree_kernels.few, tree_kernels.block

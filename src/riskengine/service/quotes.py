@@ -200,11 +200,11 @@ class Desk:
         until = at + self.validity
         body = {"quote_id": quote_id, "created_at": at, "valid_until": until, **priced.body}
         named = dict.fromkeys(one.member_id for one in priced.asked.members if one.member_id)
-        first, *others = named or (None,)
+        first, others = next(iter(named), None), tuple(named)[1:]
         return StoredQuote(
             quote_id, origin.client, priced.body["market"], priced.body["release"], at, until,
             priced.asked.to_json(), dumped(body), first, origin.key, origin.digest,
-            tuple(other for other in others if other),
+            others,
         )  # fmt: skip
 
     async def _keep(self, priced: Priced, origin: Origin) -> bytes:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from uuid import uuid4
 
 from fastapi import Depends, FastAPI, Header, Query, Request
@@ -72,6 +72,7 @@ _Adviser = Annotated[Caller, Depends(caller(Scope.RECOMMENDATIONS))]
 _Teller = Annotated[Caller, Depends(caller(Scope.FEEDBACK))]
 _Reader = Annotated[Caller, Depends(caller(Scope.RELEASES_READ))]
 _Knower = Annotated[Caller, Depends(caller(Scope.PROFILES))]
+_Asked = TypeVar("_Asked", bound=QuoteRequest)
 _PRICED = problems(403, 404, 415, 422, 503)
 
 
@@ -92,7 +93,7 @@ def add_quotes(app: FastAPI, desk: Desk) -> None:
 
         With `store=false` prices are told and nothing is kept, as by `POST /v1/prices`.
         """
-        body = await _asked(app, request, who)
+        body = await _asked(app, request, who, QuoteRequest)
         if not store:
             return answer(await desk.prices(body, market))
         content, again = await desk.quote(body, market, who.client, key)
@@ -110,7 +111,7 @@ def add_quotes(app: FastAPI, desk: Desk) -> None:
     )
     async def prices(request: Request, who: _Quoter, market: Market = None) -> Response:
         """What plans cost, with every step; nothing is kept, so it works without the store."""
-        return answer(await desk.prices(await _asked(app, request, who), market))
+        return answer(await desk.prices(await _asked(app, request, who, QuoteRequest), market))
 
     @app.post(
         "/v1/quotes/batch",
@@ -180,8 +181,7 @@ def add_advice(app: FastAPI, desk: Desk) -> None:
     )
     async def recommendations(request: Request, who: _Adviser, market: Market = None) -> Response:
         """Rank plans for a member or a household, with reasons in Chinese and English."""
-        body = await read_body(request, RecommendationRequest)
-        await _may_use(app, who, body.household, ConsentPurpose.RECOMMENDATION)
+        body = await _asked(app, request, who, RecommendationRequest)
         return answer(dumped(await _recommended(desk, body, market)))
 
     @app.post(
@@ -193,8 +193,7 @@ def add_advice(app: FastAPI, desk: Desk) -> None:
     )
     async def bundle(request: Request, who: _Adviser, market: Market = None) -> Response:
         """The plans of most net worth together within a monthly budget, and what more buys."""
-        body = await read_body(request, BundleRequest)
-        await _may_use(app, who, body.household, ConsentPurpose.RECOMMENDATION)
+        body = await _asked(app, request, who, BundleRequest)
         found = await _recommended(desk, body, market)
         if isinstance(found, MarketRecommendationResponse):
             return answer(dumped(found.bundle))
@@ -252,9 +251,12 @@ def add_members(app: FastAPI, desk: Desk) -> None:
         return answer(dumped(profile_response(found)))
 
 
-async def _asked(app: FastAPI, request: Request, who: Caller) -> QuoteRequest:
-    body = await read_body(request, QuoteRequest)
-    await _may_use(app, who, body.household, ConsentPurpose.PRICING)
+async def _asked(app: FastAPI, request: Request, who: Caller, kind: type[_Asked]) -> _Asked:
+    """The body of a request, once every stored profile that it names may be used for it."""
+    advises = issubclass(kind, RecommendationRequest)
+    purpose = ConsentPurpose.RECOMMENDATION if advises else ConsentPurpose.PRICING
+    body = await read_body(request, kind)
+    await _may_use(app, who, body.household, purpose)
     return body
 
 

@@ -26,8 +26,7 @@ DESK_PATHS = frozenset({*PAGES, WORDS})
 
 def add_desk(app: FastAPI) -> None:
     """Add the page and its files."""
-    titles = {name: {"zh": text.zh, "en": text.en} for name, text in STEP_TITLES.items()}
-    contents = {WORDS: (dumped(titles), "application/json")}
+    contents = {WORDS: (dumped(STEP_TITLES), "application/json")}
     for path, (name, kind) in PAGES.items():
         contents[path] = (files(__name__).joinpath(name).read_bytes(), kind)
     for path, (content, kind) in contents.items():

@@ -7,7 +7,7 @@ const NEEDS = ["hospital_bills", "outpatient_care", "prescription_drugs", "incom
 const state = {
   language: localStorage.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en"),
   market: new URLSearchParams(location.search).get("market"),
-  products: null, titles: {}, answered: null, chosen: {}, compared: new Set(), member: null, turn: 0,
+  products: null, titles: null, answered: null, chosen: {}, compared: new Set(), member: null, turn: 0,
 };
 const at = (id) => document.getElementById(id);
 const word = (name) => WORDS[name]?.[state.language] ?? name.replaceAll("_", " ");
@@ -69,7 +69,7 @@ function translate() {
 async function begin() {
   translate();
   await safely(async () => {
-    state.titles = await (await fetch("/desk/words.json")).json();
+    state.titles ??= await (await fetch("/desk/words.json")).json();
     state.products = await ask("/v1/products");
     state.market = state.products.market;
     show("desk");
@@ -143,7 +143,7 @@ async function loadMember() {
   await safely(async () => {
     const profile = await ask(`/v1/members/${encodeURIComponent(id)}/profile`);
     const answers = {};
-    for (const one of profile.features ?? []) answers[one.name] = one.value;
+    for (const one of profile.features) answers[one.name] = one.value;
     state.member = id;
     drawForm(answers);
     at("said").textContent = `${word("loaded")} ${profile.as_of}`;

@@ -1,6 +1,6 @@
 // Pictures as SVG, each with a table that says the same to who does not see it.
 const SPACE = "http://www.w3.org/2000/svg";
-const COLOURS = { total: "#0b5f73", up: "#b3402a", down: "#1b7f4d", plain: "#8793a0" };
+const COLOURS = { total: "#0b5f73", up: "#b3402a", down: "#1b7f4d" };
 
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -21,9 +21,9 @@ function shape(name, attributes, text) {
 }
 
 // Rows of { title, from, to, told, kind }: bars from one amount to the next, one below the other.
-export function bars(rows, label, extra = 0) {
+export function bars(rows, label) {
   const width = 380, height = 26, left = 122, right = 78;
-  const most = Math.max(...rows.flatMap((row) => [row.from, row.to]), 1e-9) * 1.02 + extra;
+  const most = Math.max(...rows.flatMap((row) => [row.from, row.to]), 1e-9) * 1.02;
   const along = (amount) => left + (amount / most) * (width - left - right);
   const picture = shape("svg", {
     viewBox: `0 0 ${width} ${rows.length * height + 6}`, role: "img", "aria-label": label,
