@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -123,7 +124,7 @@ def children(process: int) -> list[int]:
 
 def test_a_full_disk_stops_the_job_and_keeps_what_is_done(job: RepriceJob) -> None:
     (job.out / "repriced").mkdir(parents=True)
-    full = job.out / "repriced" / f".part-000004.parquet.{os.getpid()}"
+    full = job.out / "repriced" / f".part-000004.parquet.{socket.gethostname()}.{os.getpid()}"
 
     def fill(done: int, _total: int) -> None:
         if done == 4 * CHUNK:
@@ -200,6 +201,30 @@ def test_a_folder_of_someone_else_is_left_alone(job: RepriceJob) -> None:
     with pytest.raises(InputError, match="is not of a job of ours"):
         reprice(job)
     assert (job.out / "repriced" / "mine.parquet").read_text() == "mine"
+
+
+@pytest.mark.parametrize("gone", [[0, 3], [1, 2, 5], [4, 29], [0, 1, 15, 28]])
+def test_chunks_that_are_missing_in_between_are_priced_again(
+    job: RepriceJob, gone: list[int]
+) -> None:
+    """Whichever chunks are there, the others are priced from their own rows."""
+    reprice(job)
+    before = contents(job.out)
+    for number in gone:
+        (job.out / "repriced" / f"part-{number:06d}.parquet").unlink()
+    assert reprice(replace(job, resume=True)).priced_now == len(gone) * CHUNK
+    assert contents(job.out) == before
+
+
+def test_what_a_killed_worker_was_writing_is_gone_at_the_end(job: RepriceJob) -> None:
+    def leave(done: int, _total: int) -> None:
+        if done == 4 * CHUNK:
+            for name in ("repriced/.part-000005.parquet", "quarantine/.part-000005.parquet"):
+                (job.out / f"{name}.elsewhere.7").write_bytes(b"PAR1")
+
+    reprice(job, leave)
+    left = [path.name for path in job.out.rglob(".*") if path.name != ".lock"]
+    assert left == []
 
 
 def test_rows_that_are_gone_fail_the_job(job: RepriceJob) -> None:

@@ -176,6 +176,7 @@ class _GroupReader:
 
     def take(self, span: Span) -> arrow.Table:
         """The rows of a span, fewer where they cannot be read."""
+        self._skip_to(span.start)
         while self._at + self._left.num_rows < span.start + span.rows and not self.fault:
             try:
                 batch = next(self._batches)
@@ -186,11 +187,15 @@ class _GroupReader:
                 self._fail(error)
             else:
                 self._left = arrow.concat_tables([self._left, more])
-                behind = min(max(span.start - self._at, 0), self._left.num_rows)
-                self._left, self._at = self._left.slice(behind), self._at + behind
+                self._skip_to(span.start)
         found = self._left.slice(0, span.rows)
         self._left, self._at = self._left.slice(span.rows), self._at + found.num_rows
         return found
+
+    def _skip_to(self, start: int) -> None:
+        """Pass over rows before `start` that were decoded."""
+        behind = min(max(start - self._at, 0), self._left.num_rows)
+        self._left, self._at = self._left.slice(behind), self._at + behind
 
     def _fail(self, error: Exception) -> None:
         self.fault = f"damaged: {_first_line(error)}"

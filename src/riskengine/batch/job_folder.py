@@ -87,12 +87,16 @@ def begin(folder: Path, identity: Identity, *, resume: bool) -> dict[int, BookTo
             shutil.rmtree(folder / name)
     for name in (PRICED, QUARANTINE):
         (folder / name).mkdir(exist_ok=True)
-        for half_written in (folder / name).glob(".part-*"):
-            half_written.unlink()
-    for half_written in folder.glob(".*.*.*"):
-        half_written.unlink()
+    clear_half_written(folder)
     write_text(folder / JOB_FILE, json.dumps(dict(identity), indent=1) + "\n")
     return dict(sorted(_done(folder)))
+
+
+def clear_half_written(folder: Path) -> None:
+    """Remove what processes that were killed, on any machine, had begun to write."""
+    for within in (folder / PRICED, folder / QUARANTINE, folder):
+        for half_written in within.glob(".*.*.*"):
+            half_written.unlink(missing_ok=True)
 
 
 def commit_chunk(
@@ -110,7 +114,7 @@ def commit_chunk(
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file in full or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = _beside(path)
     with beside.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
@@ -118,8 +122,13 @@ def write_text(path: Path, text: str) -> None:
     _move(beside, path)
 
 
+def _beside(path: Path) -> Path:
+    """Where this process, of all that share the folder, writes a file before it is moved."""
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
+
+
 def _write_table(table: arrow.Table, path: Path) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = _beside(path)
     try:
         with beside.open("wb") as file:
             pq.write_table(table, file, compression="zstd", compression_level=1)

@@ -24,6 +24,7 @@ from riskengine.batch.job_folder import (
     SUMMARY_FILE,
     Identity,
     begin,
+    clear_half_written,
     only_writer,
     write_text,
 )
@@ -127,6 +128,7 @@ def reprice(
                 [one for one in chunks if one[0] not in done],
                 (done, progress, still_valid),
             )
+            clear_half_written(job.out)
             totals = _reconciled(done, book)
         except BaseException as error:
             record.write(sum(one.policies_in for one in done.values()), f"stopped: {error}")
