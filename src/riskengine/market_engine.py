@@ -272,10 +272,11 @@ def book_problems(
     problems = check_columns(release.questions, columns)
     market = opened(release, start, renewal=renewal)
     names = release.catalogue.names
-    unknown = ~np.isin(plans, np.array(names, dtype=object))
+    known = frozenset(names)
     problems += [
-        Problem(row, "plan", str(plans[row]), f"known are {', '.join(names)}")
-        for row in np.flatnonzero(unknown).tolist()
+        Problem(row, "plan", str(plan), f"known are {', '.join(names)}")
+        for row, plan in enumerate(plans.tolist())
+        if plan not in known
     ]
     rated = _rated(market, columns)
     for plan in names:

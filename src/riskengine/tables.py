@@ -6,9 +6,11 @@ it, is in `riskengine.contracts`.
 
 from typing import TypeAlias
 
+import numpy as np
 import pyarrow as arrow
+import pyarrow.compute as pc
 
-from riskengine.vocabulary import Text
+from riskengine.vocabulary import AnyArray, Text
 
 Tables: TypeAlias = dict[str, arrow.Table]
 COLUMNS: dict[str, dict[str, str]] = {
@@ -124,6 +126,19 @@ HAPPENED = {
     "offers": "shown_on",
 }
 """The date on which a row's fact happened: not before the member's birth."""
+
+
+def text_objects(values: arrow.Array | arrow.ChunkedArray) -> AnyArray:
+    """Text (n,) as objects, None where it is missing; equal texts are one object.
+
+    So comparing them, and asking whether a set has them, is comparing addresses.
+    """
+    if isinstance(values, arrow.ChunkedArray):
+        values = values.combine_chunks()
+    coded = values.cast(arrow.string()).dictionary_encode()
+    known = np.array([*coded.dictionary.to_pylist(), None], dtype=object)
+    found: AnyArray = known[pc.fill_null(coded.indices, len(known) - 1).to_numpy()]
+    return found
 
 
 def is_number(kind: arrow.DataType) -> bool:

@@ -1,7 +1,7 @@
 """A run of `test_reprice_stops`: one process that forks jobs and kills them at random moments.
 
 Forking spares each of them the start of an interpreter. Prints how many kills met a job that was
-still at work, and after which of them a job went on to its end.
+still at work, and how the last one ended, on a line for each number of workers.
 """
 
 import os
@@ -16,7 +16,8 @@ from pathlib import Path
 from riskengine.batch.reprice import RepriceJob, reprice
 from riskengine.batch.repriced import kernel_of, pricing_of
 
-KILLS = 20
+KILLS = {1: 20, 2: 3}
+"""How many, of jobs of so many workers."""
 
 
 def fork(job: RepriceJob) -> int:
@@ -34,21 +35,33 @@ def fork(job: RepriceJob) -> int:
 def main(release: Path, portfolio: Path, out: Path, chunk_rows: int) -> None:
     pricing = pricing_of((release,), date(2026, 7, 1))
     kernel_of(pricing)
-    job = RepriceJob(portfolio, out / "whole", pricing, workers=1, chunk_rows=chunk_rows)
-    started = time.perf_counter()
-    reprice(job)
-    lasts = time.perf_counter() - started
-    rng = random.Random(7)
-    met = 0
-    again = replace(job, out=out / "killed", resume=True)
-    for _ in range(KILLS):
-        child = fork(again)
-        time.sleep(rng.uniform(0.0, lasts / 8))
-        os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        met += os.WIFSIGNALED(status)
-    _, status = os.waitpid(fork(again), 0)
-    sys.stdout.write(f"{met} {os.waitstatus_to_exitcode(status)}\n")
+    for workers, kills in KILLS.items():
+        job = RepriceJob(
+            portfolio, out / f"whole-{workers}", pricing, workers=workers, chunk_rows=chunk_rows
+        )
+        started = time.perf_counter()
+        finish(job)
+        lasts = time.perf_counter() - started
+        # Workers that are processes first have to begin: an early kill meets none of their work.
+        soon, late = (0.0, lasts / 8) if workers == 1 else (lasts / 2, lasts)
+        rng = random.Random(7)
+        again = replace(job, out=out / f"killed-{workers}", resume=True)
+        met = sum(killed(again, rng.uniform(soon, late)) for _ in range(kills))
+        sys.stdout.write(f"{met} {finish(again)}\n")
+
+
+def killed(job: RepriceJob, after: float) -> bool:
+    """Whether a kill after so many seconds met the job at work."""
+    child = fork(job)
+    time.sleep(after)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def finish(job: RepriceJob) -> int:
+    _, status = os.waitpid(fork(job), 0)
+    return os.waitstatus_to_exitcode(status)
 
 
 if __name__ == "__main__":

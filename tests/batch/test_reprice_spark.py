@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as arrow
@@ -18,17 +19,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from riskengine.batch.reprice import Engine, RepriceJob, reprice
-from riskengine.batch.repriced import pricing_of
+from riskengine.batch.repriced import kernel_of, pricing_of
 from tests.batch.books import book_of
 from tests.batch.test_reprice_stops import contents
 from tests.conftest import ROOT
-from tests.golden.market_releases import kept_release, market_release
+from tests.golden.market_releases import MARKETS, kept_release, market_release
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.skipif(
     shutil.which("java") is None and "JAVA_HOME" not in os.environ,
     reason="Spark needs Java 17: apt-get install openjdk-17-jre-headless",
 )
-SIZE, CHUNK, CORES = 1_200, 40, 1
+SIZE, CHUNK, CORES, EACH = 1_200, 40, 1, 5_000
+"""`EACH` policies of both markets, ten thousand in all, are priced here and there."""
 
 
 QUICK_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -97,6 +102,22 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def on_both(session: "SparkSession", market: str, folder: Path) -> tuple[arrow.Table, arrow.Table]:
+    """Mixed policies of a market priced by the kernel here, and by Spark."""
+    from riskengine.batch.spark import REASON, repriced_frame
+
+    pricing = pricing_of((kept_release(market),), date(2026, 7, 1))
+    kernel = kernel_of(pricing)
+    book, path = book_of(kernel.releases[0], EACH, seed=2), folder / f"{market}.parquet"
+    pq.write_table(book.drop_columns(["effective_from"]), path, row_group_size=1000)
+    here = kernel.price(pq.read_table(path))
+    assert not here.reasons
+    there = repriced_frame(session.read.parquet(str(path)), pricing).toArrow()
+    assert there[REASON].null_count == there.num_rows
+    told = there.drop_columns([REASON]).cast(kernel.schema).sort_by("policy_id")
+    return here.table.sort_by("policy_id").combine_chunks(), told.combine_chunks()
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_a_lost_worker_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
@@ -135,8 +156,12 @@ def test_a_lost_worker_changes_no_byte(tmp_path: Path, monkeypatch: pytest.Monke
             done = reprice(on_spark, kill_one)
             frame = session.read.parquet(str(tmp_path / "book.parquet"))
             rows = repriced_frame(frame, pricing).toArrow()
+            both = {market: on_both(session, market, tmp_path) for market in MARKETS}
         finally:
             session.stop()
+    for here, there in both.values():
+        assert there.num_rows == EACH
+        assert there.equals(here)
     assert killed
     assert done.totals == local.totals
     assert contents(tmp_path / "local") == contents(tmp_path / "spark")

@@ -1,14 +1,14 @@
 """Chunks priced by this process, or by several that share the cores of the machine.
 
-Chunks are read here, in order, and handed out; a worker prices one and puts it in its place. So the
-bytes do not depend on how many workers there are, and memory only on the size of a chunk.
+A worker takes a run of neighbouring chunks, reads them, prices them and puts each in its place. So
+no policy passes from process to process, the bytes do not depend on how many workers there are, and
+memory only on the size of a chunk.
 """
 
 import multiprocessing
 import os
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
@@ -19,10 +19,11 @@ from riskengine.batch.book_totals import BookTotals, totals_of
 from riskengine.batch.job_folder import commit_chunk
 from riskengine.batch.repriced import Pricing, kernel_of
 from riskengine.errors import StoppedError
+from riskengine.risk.scoring import Scorer, choose_scorer, chosen_scorer
 
 Numbered = tuple[int, tuple[Span, ...]]
-_AHEAD = 2
-"""Chunks read before they are needed, by worker."""
+_RUNS, _LONGEST = 4, 10
+"""Runs for each worker, so that all end together; the most chunks of one, for the progress."""
 
 
 def price_chunk(pricing: Pricing, folder: Path, number: int, chunk: Chunk) -> BookTotals:
@@ -39,15 +40,14 @@ def price_chunk(pricing: Pricing, folder: Path, number: int, chunk: Chunk) -> Bo
 def price_chunks(
     pricing: Pricing, book: Book, folder: Path, pending: Sequence[Numbered], workers: int
 ) -> Iterator[tuple[int, BookTotals]]:
-    """Price `pending` chunks with so many workers; number and totals of each, in their order.
+    """Price `pending` chunks with so many workers; number and totals of each as they are done.
 
     With one worker this process does it. Raises `StoppedError` when a worker is lost or the disk is
     full, `ReleaseError` when a folder of a release holds another one by now.
     """
     try:
         if min(workers, len(pending)) < 2:
-            for number, chunk in book.read(pending):
-                yield number, price_chunk(pricing, folder, number, chunk)
+            yield from _price_run(pricing, book, folder, pending)
         else:
             yield from _with_workers(pricing, book, folder, (pending, workers))
     except BrokenProcessPool as error:
@@ -58,6 +58,19 @@ def price_chunks(
         raise StoppedError(message) from error
 
 
+def _price_run(
+    pricing: Pricing, book: Book, folder: Path, run: Sequence[Numbered]
+) -> Iterator[tuple[int, BookTotals]]:
+    for number, chunk in book.read(run):
+        yield number, price_chunk(pricing, folder, number, chunk)
+
+
+def _priced_run(
+    pricing: Pricing, book: Book, folder: Path, run: Sequence[Numbered]
+) -> list[tuple[int, BookTotals]]:
+    return list(_price_run(pricing, book, folder, run))
+
+
 def _with_workers(
     pricing: Pricing, book: Book, folder: Path, what: tuple[Sequence[Numbered], int]
 ) -> Iterator[tuple[int, BookTotals]]:
@@ -65,23 +78,21 @@ def _with_workers(
     # One process imports the library, the workers are forked from it: threads of this one are not.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["riskengine.batch.chunk_workers"])
-    pool = ProcessPoolExecutor(min(workers, len(pending)), context, initializer=_end_with_parent)
-    waiting: deque[tuple[int, Future[BookTotals]]] = deque()
+    longest = min(_LONGEST, -(-len(pending) // (_RUNS * workers)))
+    runs = [pending[first : first + longest] for first in range(0, len(pending), longest)]
+    pool = ProcessPoolExecutor(min(workers, len(runs)), context, _begin, (chosen_scorer(),))
     try:
-        for number, chunk in book.read(pending):
-            waiting.append((number, pool.submit(price_chunk, pricing, folder, number, chunk)))
-            if len(waiting) >= _AHEAD * workers:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        while waiting:
-            done, future = waiting.popleft()
-            yield done, future.result()
+        for done in as_completed(
+            [pool.submit(_priced_run, pricing, book, folder, run) for run in runs]
+        ):
+            yield from done.result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
+def _begin(scorer: Scorer) -> None:
+    """A worker scores as its parent does, and ends with it: else it would wait for ever."""
+    choose_scorer(scorer)
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

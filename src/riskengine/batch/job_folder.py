@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from riskengine.batch.book_totals import BookTotals
 from riskengine.errors import InputError, LockedError
+from riskengine.tables import is_text
 
 PRICED, QUARANTINE = "repriced", "quarantine"
 JOB_FILE, LOCK_FILE, SUMMARY_FILE = "job.json", ".lock", "summary.json"
@@ -129,9 +130,13 @@ def _beside(path: Path) -> Path:
 
 def _write_table(table: arrow.Table, path: Path) -> None:
     beside = _beside(path)
+    # A dictionary of numbers or of keys is tried for nothing.
+    repeated = [f.name for f in table.schema if is_text(f.type) and not f.name.endswith("_id")]
     try:
         with beside.open("wb") as file:
-            pq.write_table(table, file, compression="zstd", compression_level=1)
+            pq.write_table(
+                table, file, compression="zstd", compression_level=1, use_dictionary=repeated
+            )
             file.flush()
             os.fsync(file.fileno())
     except OSError:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from riskengine.any_release import AnyRelease
 from riskengine.errors import Problem, TableError
 from riskengine.profiles.questions import Question, table_to_columns
-from riskengine.tables import is_number, is_text
+from riskengine.tables import is_number, is_text, text_objects
 from riskengine.vocabulary import AnyArray, Columns, FloatArray
 
 IDENTITY = ("policy_id", "member_id", "plan")
@@ -97,8 +97,7 @@ def portfolio_columns(table: arrow.Table, releases: Sequence[AnyRelease]) -> Col
 
 def texts(table: arrow.Table, name: str) -> AnyArray:
     """A text column as objects, None where it is missing."""
-    values: AnyArray = table[name].to_numpy(zero_copy_only=False).astype(object)
-    return values
+    return text_objects(table[name])
 
 
 def amounts(table: arrow.Table, name: str) -> FloatArray:

@@ -246,8 +246,10 @@ def _missing(values: AnyArray) -> BoolArray:
 
 def _among(values: AnyArray, levels: tuple[str, ...]) -> BoolArray:
     """Which values (n,) are one of the levels; a set is quicker than a search among objects."""
-    known = frozenset(levels)
-    return np.array([one in known for one in values.tolist()], dtype=bool)
+    known, given = frozenset(levels), values.tolist()
+    if known.issuperset(given):
+        return np.ones(len(given), dtype=bool)
+    return np.array([one in known for one in given], dtype=bool)
 
 
 def answer_problems(underwriting: Underwriting, columns: Columns) -> list[Problem]:

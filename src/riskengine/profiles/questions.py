@@ -14,8 +14,8 @@ import pyarrow as arrow
 import pyarrow.compute as pc
 
 from riskengine.errors import AnswerError, Problem, TableError
-from riskengine.tables import is_number, is_text
-from riskengine.vocabulary import Answer, Columns, Frozen, Text
+from riskengine.tables import is_number, is_text, text_objects
+from riskengine.vocabulary import Answer, AnyArray, BoolArray, Columns, Frozen, Text
 
 
 class Question(Frozen):
@@ -122,8 +122,7 @@ def table_to_columns(
             numbers = pc.fill_null(values.cast(arrow.float64(), safe=False), np.nan)
             columns[question.name] = np.asarray(numbers, np.float64)
         elif question.kind == "level" and is_text(values.type):
-            texts = values.cast(arrow.string())
-            columns[question.name] = texts.to_numpy(zero_copy_only=False).astype(object)
+            columns[question.name] = text_objects(values)
         else:
             wrong.append(f"{question.name} is {values.type}, not a {question.kind}")
     if wrong:
@@ -144,14 +143,22 @@ def check_columns(questions: Sequence[Question], columns: Columns) -> list[Probl
             high = np.inf if question.maximum is None else question.maximum
             bad = ~absent & ~(np.isfinite(numbers) & (numbers >= low) & (numbers <= high))
         else:
-            # NaN alone differs from itself; a set is quicker than numpy's search among objects.
-            known, given = frozenset(question.levels), values.tolist()
-            absent = np.array([one is None or one != one for one in given], dtype=bool)
-            bad = ~absent & np.array([one not in known for one in given], dtype=bool)
+            absent, bad = _unlisted(question, values)
         problems += [_problem(int(row), question, values[row]) for row in bad.nonzero()[0]]
         if question.required:
             problems += [_unanswered(int(row), question) for row in absent.nonzero()[0]]
     return problems
+
+
+def _unlisted(question: Question, values: AnyArray) -> tuple[BoolArray, BoolArray]:
+    """Which values (n,) are missing, and which are no level of the question."""
+    known, given = frozenset(question.levels), values.tolist()
+    if known.issuperset(given):
+        none = np.zeros(len(given), dtype=bool)
+        return none, none
+    # NaN alone differs from itself.
+    absent = np.array([one is None or one != one for one in given], dtype=bool)
+    return absent, ~absent & np.array([one not in known for one in given], dtype=bool)
 
 
 def missing_answers(questions: Sequence[Question], columns: Columns, row: int = 0) -> list[str]:

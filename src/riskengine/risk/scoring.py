@@ -34,6 +34,11 @@ def choose_scorer(scorer: Scorer) -> None:
     _chosen[0] = scorer
 
 
+def chosen_scorer() -> Scorer:
+    """The choice as it stands, for another process to make as well."""
+    return _chosen[0]
+
+
 class Reference:
     """LightGBM itself, booster by booster, on one thread."""
 
