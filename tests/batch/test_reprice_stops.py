@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -95,9 +96,11 @@ def test_workers_and_one_process_write_the_same_bytes(job: RepriceJob, tmp_path:
 
 def test_a_lost_worker_stops_the_job_and_keeps_what_is_done(job: RepriceJob) -> None:
     def kill_a_worker(done: int, _total: int) -> None:
-        if done:
-            os.kill(worker_of(os.getpid()), signal.SIGKILL)
+        if done and not killed:
+            killed.append(worker_of(os.getpid()))
+            os.kill(killed[0], signal.SIGKILL)
 
+    killed: list[int] = []
     many = replace(job, chunk_rows=CHUNK // 10)
     with pytest.raises(StoppedError, match="a worker process was lost"):
         reprice(replace(many, workers=2), kill_a_worker)
@@ -111,11 +114,13 @@ def test_a_lost_worker_stops_the_job_and_keeps_what_is_done(job: RepriceJob) -> 
 
 
 def worker_of(process: int) -> int:
-    """A child of the fork server of a process."""
-    for server in children(process):
-        workers = children(server)
-        if workers:
-            return workers[0]
+    """A child of the fork server of a process, once there is one."""
+    for _ in range(600):
+        for server in children(process):
+            workers = children(server)
+            if workers:
+                return workers[0]
+        time.sleep(0.1)
     message = "there is no worker"
     raise AssertionError(message)
 

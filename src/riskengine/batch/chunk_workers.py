@@ -1,14 +1,16 @@
-"""Chunks priced by this process, or by several that share the cores of the machine.
+"""Chunks priced by this process, alone or with others that share the cores of the machine.
 
-A worker takes a run of neighbouring chunks, reads them, prices them and puts each in its place. So
-no policy passes from process to process, the bytes do not depend on how many workers there are, and
-memory only on the size of a chunk.
+Whoever is free takes a run of neighbouring chunks, reads them, prices them and puts each in its
+place. So no policy passes from process to process, the bytes do not depend on how many workers
+there are, and memory only on the size of a chunk. This process is one of them: it prices while the
+others begin.
 """
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
@@ -22,8 +24,8 @@ from riskengine.errors import StoppedError
 from riskengine.risk.scoring import Scorer, choose_scorer, chosen_scorer
 
 Numbered = tuple[int, tuple[Span, ...]]
-_RUNS, _LONGEST = 4, 10
-"""Runs for each worker, so that all end together; the most chunks of one, for the progress."""
+_SHARE, _LONGEST = 4, 10
+"""A run is this part of a worker's share of what is left, and at most so many chunks."""
 
 
 def price_chunk(pricing: Pricing, folder: Path, number: int, chunk: Chunk) -> BookTotals:
@@ -61,8 +63,13 @@ def price_chunks(
 def _price_run(
     pricing: Pricing, book: Book, folder: Path, run: Sequence[Numbered]
 ) -> Iterator[tuple[int, BookTotals]]:
-    for number, chunk in book.read(run):
-        yield number, price_chunk(pricing, folder, number, chunk)
+    # Texts of a chunk are many objects: what was there before need not be looked through with them.
+    gc.freeze()
+    try:
+        for number, chunk in book.read(run):
+            yield number, price_chunk(pricing, folder, number, chunk)
+    finally:
+        gc.unfreeze()
 
 
 def _priced_run(
@@ -75,19 +82,31 @@ def _with_workers(
     pricing: Pricing, book: Book, folder: Path, what: tuple[Sequence[Numbered], int]
 ) -> Iterator[tuple[int, BookTotals]]:
     pending, workers = what
-    # One process imports the library, the workers are forked from it: threads of this one are not.
+    # One process imports the library, the others are forked from it: threads of this one are not.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["riskengine.batch.chunk_workers"])
-    longest = min(_LONGEST, -(-len(pending) // (_RUNS * workers)))
-    runs = [pending[first : first + longest] for first in range(0, len(pending), longest)]
-    pool = ProcessPoolExecutor(min(workers, len(runs)), context, _begin, (chosen_scorer(),))
+    pool = ProcessPoolExecutor(workers - 1, context, _begin, (chosen_scorer(),))
+    left, given = list(pending), set[Future[list[tuple[int, BookTotals]]]]()
     try:
-        for done in as_completed(
-            [pool.submit(_priced_run, pricing, book, folder, run) for run in runs]
-        ):
-            yield from done.result()
+        while left or given:
+            while left and len(given) < 2 * (workers - 1):
+                run = _next_run(left, workers)
+                given.add(pool.submit(_priced_run, pricing, book, folder, run))
+            if left:
+                yield from _price_run(pricing, book, folder, _next_run(left, workers))
+            done, given = wait(given, 0 if left else None, FIRST_COMPLETED)
+            for one in done:
+                yield from one.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _next_run(left: list[Numbered], workers: int) -> list[Numbered]:
+    """Take chunks off `left`: shorter runs toward the end, so that all workers end together."""
+    size = min(_LONGEST, max(1, len(left) // (_SHARE * workers)))
+    run = left[:size]
+    del left[:size]
+    return run
 
 
 def _begin(scorer: Scorer) -> None:
