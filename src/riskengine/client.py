@@ -25,7 +25,7 @@ _LONGEST_WAIT = 30.0
 _EARLY = 30.0
 """Seconds before its end at which a token is renewed."""
 _TELLING = ("/v1/prices", "/v1/recommendations", "/v1/bundle")
-"""What is posted and changes nothing."""
+"""What is posted and does no harm twice: a decision that nobody was shown is of no weight."""
 
 
 @dataclass(frozen=True)
@@ -191,9 +191,14 @@ class Client:
         """Accept a plan of a quote."""
         return self._send("POST", f"/v1/quotes/{_quoted(quote_id)}/accept", {"plan": plan})
 
-    def recommend(self, ask: Ask) -> dict[str, Any]:
-        """Plans ranked for a member or a household, with reasons."""
-        return self._send("POST", "/v1/recommendations", ask.body())
+    def recommend(self, ask: Ask, *, store: bool = True) -> dict[str, Any]:
+        """Plans ranked for a member or a household, with reasons; kept for feedback to refer to."""
+        path = "/v1/recommendations" + ("" if store else "?store=false")
+        return self._send("POST", path, ask.body())
+
+    def decision(self, decision_id: str) -> dict[str, Any]:
+        """A recommendation that was kept, as it was answered."""
+        return self._send("GET", f"/v1/recommendations/{_quoted(decision_id)}")
 
     def bundle(self, ask: Ask) -> dict[str, Any]:
         """The plans of most net worth together within `ask.monthly_budget`, and what 50 more buy.
@@ -239,11 +244,11 @@ class Client:
         market: str | None = None,
     ) -> dict[str, Any]:
         headers = {} if key is None else {"Idempotency-Key": key}
-        params = {} if market is None else {"market": market}
+        params = None if market is None else {"market": market}
         request = self._http.build_request(
             method, path, json=body if method == "POST" else None, headers=headers, params=params
         )
-        again = method == "GET" or key is not None or path in _TELLING
+        again = method == "GET" or key is not None or path.partition("?")[0] in _TELLING
         answer = self._answer(request, self._tries if again else 1)
         if not answer.is_success:
             raise _error(answer)

@@ -49,7 +49,7 @@ HOLDINGS = (
         FEEDBACK,
         lambda m: FEEDBACK.c.quote.in_(sa.select(QUOTES.c.id).where(QUOTES.c.member == m)),
         lambda _: {"text": None},
-        lambda row: {"text": row["text"]},
+        lambda row, _: {"text": row["text"]},
     ),
     MemberRows("later", LATER, lambda m: LATER.c.id == m, deleted),
 )

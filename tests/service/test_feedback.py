@@ -27,8 +27,23 @@ def test_feedback_is_kept_once_under_a_key(client: TestClient) -> None:
     other = client.post("/v1/feedback", json={**body, "kind": "lapsed"}, headers=key)
     assert other.status_code == 409
     assert client.post("/v1/feedback", json=body).json() != first.json()
-    decided = client.post("/v1/feedback", json={**BOUGHT, "decision_id": "d1"})
-    assert decided.status_code == 201
+
+
+def test_feedback_on_a_decision_is_of_one_that_was_kept(client: TestClient) -> None:
+    asked = {"answers": EXAMPLE_ANSWERS}
+    kept = client.post("/v1/recommendations", json=asked).json()
+    told = client.post("/v1/feedback", json={**BOUGHT, "decision_id": kept["decision_id"]})
+    assert told.status_code == 201
+    assert client.get(f"/v1/recommendations/{kept['decision_id']}").json() == kept
+    shown = client.post("/v1/recommendations?store=false", json=asked).json()
+    assert shown["items"] == kept["items"]
+    decision_id = shown["decision_id"]
+    for answer in (
+        client.post("/v1/feedback", json={**BOUGHT, "decision_id": decision_id}),
+        client.get(f"/v1/recommendations/{decision_id}"),
+    ):
+        assert answer.status_code == 404
+        assert answer.json()["detail"] == f"no decision {decision_id!r} is stored"
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,9 @@ WISH = {"stated_needs": ["hospital_bills"], "household_income": 200_000, "channe
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[TestClient]:
-    with TestClient(application(None, market_release("cn"), load_release(KEPT))) as one:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    folder = tmp_path_factory.mktemp("store")
+    with TestClient(application(folder, market_release("cn"), load_release(KEPT))) as one:
         yield one
 
 
@@ -73,6 +74,17 @@ def test_a_bundle_keeps_to_its_budget_and_says_what_more_buys(client: TestClient
     assert more["net"] == pytest.approx(less["net"] + less["more_net"])
     asked = sdk.recommend(Ask(HEALTHY, monthly_budget=60))
     assert asked["bundle"] == less
+    assert sdk.decision(asked["decision_id"]) == asked
+    assert sdk.recommend(Ask(HEALTHY), store=False)["items"]
+
+
+def test_without_a_store_advice_is_given_but_not_kept() -> None:
+    with TestClient(application(None, market_release("cn"))) as alone:
+        path, body = "/v1/recommendations", {"answers": HEALTHY}
+        assert alone.post(f"{path}?store=false", json=body).json()["items"]
+        refused = alone.post(path, json=body)
+        assert refused.status_code == 503
+        assert "no store" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize(

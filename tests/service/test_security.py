@@ -302,8 +302,11 @@ def test_a_member_gets_all_data_and_is_erased(service: Service) -> None:
     answer = service.http.delete(path, headers=care)
     assert answer.json() == {
         "member_id": "m-export",
-        "erased": {"profiles": 0, "quotes": 0, "households": 0, "feedback": 0, "consents": 1},
-    }
+        "erased": {
+            "profiles": 0, "quotes": 0, "decisions": 0, "households": 0,
+            "decision_households": 0, "feedback": 0, "consents": 1,
+        },
+    }  # fmt: skip
 
 
 def test_a_quote_is_sealed_told_and_erased_but_for_its_amounts(service: Service) -> None:

@@ -20,14 +20,15 @@ class MemberRows:
     """Rows of one table that belong to a member.
 
     `belongs` gives the condition on the table for a member id; `erased` the values to write over a
-    row, or None to delete it; `told` opens what is sealed.
+    row, or None to delete it; `told` opens what is sealed, and keeps what is
+    of other members of a household to itself.
     """
 
     name: str
     table: sa.Table
     belongs: Callable[[str], sa.ColumnElement[bool]]
     erased: Callable[[Row], dict[str, Any] | None]
-    told: Callable[[Row], dict[str, Any]] = dict
+    told: Callable[[Row, str], dict[str, Any]] = lambda row, _: dict(row)
 
     def find(self, connection: sa.Connection, member_id: str) -> list[Row]:
         """The rows of a member in the order of their keys; none if there is no such table."""
@@ -53,7 +54,8 @@ def export_member(
     """Everything stored of a member, by the name of the holding."""
     with database.reading() as connection:
         return {
-            one.name: [one.told(row) for row in one.find(connection, member_id)] for one in holdings
+            one.name: [one.told(row, member_id) for row in one.find(connection, member_id)]
+            for one in holdings
         }
 
 

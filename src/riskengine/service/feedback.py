@@ -17,7 +17,7 @@ from riskengine.store import Feedback
 
 @dataclass(frozen=True, eq=False)
 class FeedbackDesk:
-    """Keeps feedback; the quote it names must be the client's."""
+    """Keeps feedback; the quote or decision it names must be the client's."""
 
     keeper: Keeper
     now: Callable[[], datetime]
@@ -45,6 +45,8 @@ class FeedbackDesk:
     ) -> bytes:
         if request.quote_id is not None:
             await self.keeper.quote(request.quote_id, client)
+        if request.decision_id is not None:
+            await self.keeper.decision(request.decision_id, client)
         feedback_id = str(uuid4())
         one = Feedback(
             feedback_id, client, request.kind, request.quote_id, request.decision_id,

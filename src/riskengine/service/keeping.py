@@ -20,9 +20,11 @@ from riskengine.store import (
     ProfileStore,
     Record,
     Sealer,
+    StoredDecision,
     StoredQuote,
     read_acceptance,
     read_by_key,
+    read_decision,
     read_feedback_by_key,
     read_quote,
     write_records,
@@ -92,6 +94,15 @@ class Keeper:
         found = await self._read(partial(read_quote, quote_id=quote_id, sealer=self._sealer))
         if found is None or found.client != client:
             message = f"no quote {quote_id!r} is stored"
+            raise UnknownQuoteError(message)
+        return found
+
+    async def decision(self, decision_id: str, client: str) -> StoredDecision:
+        """A client's decision; raises `UnknownQuoteError` for that of another one, too."""
+        read = partial(read_decision, decision_id=decision_id, sealer=self._sealer)
+        found = await self._read(read)
+        if found is None or found.client != client:
+            message = f"no decision {decision_id!r} is stored"
             raise UnknownQuoteError(message)
         return found
 

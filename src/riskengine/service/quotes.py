@@ -22,7 +22,7 @@ from riskengine.service.market_contracts import MarketPricesBody
 from riskengine.service.members import known_of
 from riskengine.service.metrics import Metrics
 from riskengine.service.problems import problem_of
-from riskengine.service.quoting import AnyRelease, Asked, Known, premiums, price
+from riskengine.service.quoting import AnyRelease, Asked, Known, named_members, premiums, price
 from riskengine.service.requests import BatchRequest, MemberAnswers, QuoteRequest, Terms
 from riskengine.service.shadow import Shadow, Task
 from riskengine.store import Acceptance, StoredQuote
@@ -199,8 +199,7 @@ class Desk:
         at, quote_id = self.now(), str(uuid4())
         until = at + self.validity
         body = {"quote_id": quote_id, "created_at": at, "valid_until": until, **priced.body}
-        named = dict.fromkeys(one.member_id for one in priced.asked.members if one.member_id)
-        first, others = next(iter(named), None), tuple(named)[1:]
+        first, others = named_members(priced.asked.members)
         return StoredQuote(
             quote_id, origin.client, priced.body["market"], priced.body["release"], at, until,
             priced.asked.to_json(), dumped(body), first, origin.key, origin.digest,

@@ -2,6 +2,7 @@
 challenger in the shadow. Pure: it knows neither store nor clock.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
@@ -63,6 +64,12 @@ class Asked:
 
 
 _ASKED = TypeAdapter(Asked)
+
+
+def named_members(members: Sequence[Known]) -> tuple[str | None, tuple[str, ...]]:
+    """The first member that has an id, and the others that have one, each once."""
+    named = tuple(dict.fromkeys(one.member_id for one in members if one.member_id))
+    return next(iter(named), None), named[1:]
 
 
 def price(release: AnyRelease, asked: Asked) -> PricesBody | MarketPricesBody:

@@ -3,19 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Literal, TypeVar
-from uuid import uuid4
 
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.responses import Response
 
-from riskengine.engine import recommend
 from riskengine.errors import InputError
-from riskengine.market_engine import recommend_market
 from riskengine.market_release import MarketRelease
 from riskengine.products.rate_book import dates_of
-from riskengine.profiles.questions import answers_to_columns, household_to_columns
 from riskengine.security.consents import ConsentPurpose
 from riskengine.security.scopes import Caller, Scope
+from riskengine.service.advising import advise
 from riskengine.service.answers import (
     AcceptanceBody,
     BatchBody,
@@ -32,7 +29,6 @@ from riskengine.service.contracts import (
     ProductsResponse,
     RecommendationResponse,
     products_response,
-    recommendation_response,
 )
 from riskengine.service.feedback import FeedbackDesk
 from riskengine.service.market_contracts import (
@@ -49,8 +45,6 @@ from riskengine.service.recommendation_contracts import (
     BundleRequest,
     MarketRecommendationResponse,
     RecommendationRequest,
-    WishMessage,
-    recommendation_of_market,
 )
 from riskengine.service.requests import (
     AcceptRequest,
@@ -179,10 +173,28 @@ def add_advice(app: FastAPI, desk: Desk) -> None:
         responses=_PRICED,
         openapi_extra=documented(RecommendationRequest),
     )
-    async def recommendations(request: Request, who: _Adviser, market: Market = None) -> Response:
-        """Rank plans for a member or a household, with reasons in Chinese and English."""
-        body = await _asked(app, request, who, RecommendationRequest)
-        return answer(dumped(await _recommended(desk, body, market)))
+    async def recommendations(
+        request: Request, who: _Adviser, market: Market = None, store: bool = True
+    ) -> Response:
+        """Rank plans for a member or a household, with reasons in Chinese and English.
+
+        Answered when the decision is kept, so that feedback can refer to it; with `store=false`
+        nothing is kept, and it works without the store.
+        """
+        advice = await advise(desk, await _asked(app, request, who, RecommendationRequest), market)
+        if store:
+            await desk.keeper.keep((advice.stored(who.client, desk.now()),))
+        return answer(advice.content)
+
+    @app.get(
+        "/v1/recommendations/{decision_id}",
+        tags=["recommendations"],
+        response_model=RecommendationResponse | MarketRecommendationResponse,
+        responses=problems(403, 404, 422, 503),
+    )
+    async def decided(decision_id: Named, who: _Adviser) -> Response:
+        """A recommendation as it was answered."""
+        return answer((await desk.keeper.decision(decision_id, who.client)).body)
 
     @app.post(
         "/v1/bundle",
@@ -193,10 +205,9 @@ def add_advice(app: FastAPI, desk: Desk) -> None:
     )
     async def bundle(request: Request, who: _Adviser, market: Market = None) -> Response:
         """The plans of most net worth together within a monthly budget, and what more buys."""
-        body = await _asked(app, request, who, BundleRequest)
-        found = await _recommended(desk, body, market)
-        if isinstance(found, MarketRecommendationResponse):
-            return answer(dumped(found.bundle))
+        advice = await advise(desk, await _asked(app, request, who, BundleRequest), market)
+        if isinstance(advice.body, MarketRecommendationResponse):
+            return answer(dumped(advice.body.bundle))
         message = "market study has no bundles: its plans cover the same, so take one of them"
         raise InputError(message)
 
@@ -266,29 +277,6 @@ async def _may_use(
     """Pass if every stored profile that is named may be used for the purpose."""
     for member in members:
         await use_stored_profile(app, who, member.member_id, purpose)
-
-
-async def _recommended(
-    desk: Desk, request: RecommendationRequest, market: str | None
-) -> RecommendationResponse | MarketRecommendationResponse:
-    release, day = desk.held(request, market).champion, desk.day(request)
-    members = await desk.known(release, request.household, day)
-    if isinstance(release, MarketRelease):
-        columns = household_to_columns(release.questions, [one.answers for one in members])
-        wish = (request.wish or WishMessage()).as_wish()
-        decision = recommend_market(release, columns, day, wish)
-        budget = request.monthly_budget
-        cents = None if budget is None else round(budget * 100)
-        return recommendation_of_market(str(uuid4()), release, decision, cents)
-    if request.wish is not None or len(members) > 1:
-        message = "market study recommends to one member, and takes no wish: leave the rest out"
-        raise InputError(message)
-    (known,) = members
-    columns = answers_to_columns(release.questions, known.answers)
-    result = recommend(release, columns, day, request.plans)
-    response = recommendation_response(str(uuid4()), release, day, result)
-    source = {"member_id": known.member_id, "profile_as_of": known.profile_as_of}
-    return response.model_copy(update=source)
 
 
 def _release(release: AnyRelease, role: Literal["champion", "challenger"]) -> ReleaseBody:

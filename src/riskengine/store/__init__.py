@@ -1,4 +1,4 @@
-"""The serving store: profiles of members, quotes, acceptances, feedback, shadow prices.
+"""The serving store: profiles of members, quotes, decisions, acceptances, feedback, shadow prices.
 
 SQLAlchemy over SQLite by default and PostgreSQL by URL; Alembic makes its tables and moves them on.
 What a client is told was kept is written by `GroupCommit` alone, which answers after the commit.
@@ -12,9 +12,11 @@ from riskengine.store.records import (
     Feedback,
     Record,
     ShadowPrice,
+    StoredDecision,
     StoredQuote,
     read_acceptance,
     read_by_key,
+    read_decision,
     read_feedback_by_key,
     read_quote,
     write_records,
@@ -22,7 +24,22 @@ from riskengine.store.records import (
 from riskengine.store.sealing import Plain, Sealer
 
 __all__ = [
-    "Acceptance", "Database", "Feedback", "GroupCommit", "Plain", "ProfileStore", "Record",
-    "Sealer", "ShadowPrice", "StoredProfile", "StoredQuote", "read_acceptance", "read_by_key",
-    "read_feedback_by_key", "read_quote", "write_records",
+    "Acceptance",
+    "Database",
+    "Feedback",
+    "GroupCommit",
+    "Plain",
+    "ProfileStore",
+    "Record",
+    "Sealer",
+    "ShadowPrice",
+    "StoredDecision",
+    "StoredProfile",
+    "StoredQuote",
+    "read_acceptance",
+    "read_by_key",
+    "read_decision",
+    "read_feedback_by_key",
+    "read_quote",
+    "write_records",
 ]  # fmt: skip

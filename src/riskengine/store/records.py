@@ -11,7 +11,15 @@ from typing import TypeAlias
 
 import sqlalchemy as sa
 
-from riskengine.store.schema import ACCEPTANCES, FEEDBACK, QUOTE_MEMBERS, QUOTES, SHADOW_PRICES
+from riskengine.store.schema import (
+    ACCEPTANCES,
+    DECISION_MEMBERS,
+    DECISIONS,
+    FEEDBACK,
+    QUOTE_MEMBERS,
+    QUOTES,
+    SHADOW_PRICES,
+)
 from riskengine.store.sealing import Sealer
 
 
@@ -33,6 +41,24 @@ class StoredQuote:
     member_id: str | None = None
     idempotency_key: str | None = None
     request_digest: str | None = None
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StoredDecision:
+    """A recommendation: `inputs` are what was asked and `body` what was answered, both JSON.
+
+    `others` are as in `StoredQuote`.
+    """
+
+    decision_id: str
+    client: str
+    market: str
+    release: str
+    created_at: datetime
+    inputs: bytes
+    body: bytes
+    member_id: str | None = None
     others: tuple[str, ...] = ()
 
 
@@ -76,7 +102,9 @@ class ShadowPrice:
     problem: str | None = None
 
 
-Record: TypeAlias = StoredQuote | Acceptance | Feedback | ShadowPrice
+ERASED = b"{}"
+"""What is left of a document when its member is erased."""
+Record: TypeAlias = StoredQuote | StoredDecision | Acceptance | Feedback | ShadowPrice
 
 
 def write_records(connection: sa.Connection, records: Sequence[Record], sealer: Sealer) -> None:
@@ -85,20 +113,39 @@ def write_records(connection: sa.Connection, records: Sequence[Record], sealer: 
         rows = [row(record, sealer) for record in records if isinstance(record, kind)]
         if rows:
             connection.execute(table.insert(), rows)
-    others = [
-        {"quote_id": one.quote_id, "member": sealer.pseudonym(member)}
-        for one in records
-        if isinstance(one, StoredQuote)
-        for member in one.others
-    ]
-    if others:
-        connection.execute(QUOTE_MEMBERS.insert(), others)
+    for key, table in (("quote_id", QUOTE_MEMBERS), ("decision_id", DECISION_MEMBERS)):
+        others = [
+            {key: getattr(one, key), "member": sealer.pseudonym(member)}
+            for one in records
+            if isinstance(one, StoredQuote | StoredDecision) and hasattr(one, key)
+            for member in one.others
+        ]
+        if others:
+            connection.execute(table.insert(), others)
 
 
 def read_quote(connection: sa.Connection, quote_id: str, sealer: Sealer) -> StoredQuote | None:
     """A quote by its id; None where there is none."""
     query = sa.select(QUOTES).where(QUOTES.c.quote_id == quote_id)
     return _quote(connection.execute(query).one_or_none(), sealer)
+
+
+def read_decision(
+    connection: sa.Connection, decision_id: str, sealer: Sealer
+) -> StoredDecision | None:
+    """A decision by its id; None where there is none, or where a member of it was erased."""
+    query = sa.select(DECISIONS).where(DECISIONS.c.decision_id == decision_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    about = f"decisions/{decision_id}"
+    inputs, body = (sealer.unseal(sealed, about) for sealed in (row.inputs, row.body))
+    if body == ERASED:
+        return None
+    at = row.created_at.replace(tzinfo=UTC)
+    return StoredDecision(
+        decision_id, row.client, row.market, row.release, at, inputs, body, row.member
+    )
 
 
 def read_by_key(
@@ -169,6 +216,20 @@ def _quote_row(quote: StoredQuote, sealer: Sealer) -> dict[str, object]:
     }
 
 
+def _decision_row(one: StoredDecision, sealer: Sealer) -> dict[str, object]:
+    about = f"decisions/{one.decision_id}"
+    return {
+        "decision_id": one.decision_id,
+        "client": one.client,
+        "market": one.market,
+        "release": one.release,
+        "member": None if one.member_id is None else sealer.pseudonym(one.member_id),
+        "created_at": _naive(one.created_at),
+        "inputs": sealer.seal(one.inputs, about),
+        "body": sealer.seal(one.body, about),
+    }
+
+
 def _acceptance_row(one: Acceptance, _: Sealer) -> dict[str, object]:
     return {
         "quote_id": one.quote_id,
@@ -199,6 +260,7 @@ def _shadow_row(one: ShadowPrice, _: Sealer) -> dict[str, object]:
 
 _TABLES: tuple[tuple[type, sa.Table, Callable[..., dict[str, object]]], ...] = (
     (StoredQuote, QUOTES, _quote_row),
+    (StoredDecision, DECISIONS, _decision_row),
     (Acceptance, ACCEPTANCES, _acceptance_row),
     (Feedback, FEEDBACK, _feedback_row),
     (ShadowPrice, SHADOW_PRICES, _shadow_row),

@@ -51,6 +51,31 @@ ACCEPTANCES = sa.Table(
     sa.Column("plan", sa.String, nullable=False),
     sa.Column("accepted_at", sa.DateTime, nullable=False),
 )
+DECISIONS = sa.Table(
+    "decisions",
+    METADATA,
+    sa.Column("decision_id", sa.String(_ID), primary_key=True),
+    sa.Column("client", sa.String, nullable=False),
+    sa.Column("market", sa.String, nullable=False),
+    sa.Column("release", sa.String(64), nullable=False),
+    sa.Column("member", sa.String),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("inputs", sa.LargeBinary, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("decisions_member", "member"),
+    sa.Index("decisions_created_at", "created_at"),
+)
+"""What was recommended: feedback refers to it."""
+DECISION_MEMBERS = sa.Table(
+    "decision_members",
+    METADATA,
+    sa.Column(
+        "decision_id", sa.String(_ID), sa.ForeignKey("decisions.decision_id"), primary_key=True
+    ),
+    sa.Column("member", sa.String, primary_key=True),
+    sa.Index("decision_members_member", "member"),
+)
+"""The members of a household beside the one that `decisions` has."""
 FEEDBACK = sa.Table(
     "feedback",
     METADATA,

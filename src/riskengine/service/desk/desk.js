@@ -22,7 +22,8 @@ class Refused extends Error {}
 
 async function ask(path, body, headers = {}) {
   const token = sessionStorage.getItem("token");
-  const query = state.market ? `?market=${encodeURIComponent(state.market)}` : "";
+  const joint = path.includes("?") ? "&" : "?";
+  const query = state.market ? `${joint}market=${encodeURIComponent(state.market)}` : "";
   const sent = { headers: { ...headers, ...(token && { authorization: `Bearer ${token}` }) } };
   if (body) {
     Object.assign(sent, { method: "POST", body: JSON.stringify(body) });
@@ -164,7 +165,7 @@ async function recommend() {
     const wish = state.market === "study" ? {} : {
       wish: { stated_needs: stated }, ...(budget > 0 && { monthly_budget: budget }) };
     const [prices, ranked] = await Promise.all([
-      ask("/v1/prices", who), ask("/v1/recommendations", { ...who, ...wish })]);
+      ask("/v1/prices", who), ask("/v1/recommendations?store=false", { ...who, ...wish })]);
     // What was asked in the meantime has another answer.
     if (turn !== state.turn) return;
     state.answered = { prices, ranked, who };

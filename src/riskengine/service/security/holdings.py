@@ -1,11 +1,13 @@
 """Where the store holds what is sealed and what belongs to a member: for rotation and erasure.
 
 Erasure deletes profiles. Of quotes it takes the answers, of feedback what was told; premiums,
-steps, dates and hashes stay, since insurers account for them, but lead to nobody. A quote of a
-household belongs to each of its members, and loses the answers of all with the first who leaves.
+steps, dates and hashes stay, since insurers account for them, but lead to nobody. A recommendation
+goes but for its date. What a household was told belongs to each of its members, who are shown their
+own part of it; all parts go with the first who leaves.
 """
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -16,82 +18,143 @@ from riskengine.security.field_encryption import FieldCipher
 from riskengine.security.member_rows import MemberRows, Row, deleted, without
 from riskengine.security.reencryption import SealedColumn
 from riskengine.security.tables import CONSENTS
-from riskengine.store.schema import FEEDBACK, PROFILES, QUOTE_MEMBERS, QUOTES
+from riskengine.store.records import ERASED
+from riskengine.store.schema import (
+    DECISION_MEMBERS,
+    DECISIONS,
+    FEEDBACK,
+    PROFILES,
+    QUOTE_MEMBERS,
+    QUOTES,
+)
 
 SEALED_COLUMNS = (
     TOTP_COLUMN,
     SealedColumn(PROFILES, "features", "member_id", "profiles"),
     SealedColumn(QUOTES, "inputs", "quote_id", "quotes"),
     SealedColumn(QUOTES, "body", "quote_id", "quotes"),
+    SealedColumn(DECISIONS, "inputs", "decision_id", "decisions"),
+    SealedColumn(DECISIONS, "body", "decision_id", "decisions"),
     SealedColumn(FEEDBACK, "detail", "feedback_id", "feedback"),
 )
 _ANSWERS = frozenset({"answers", "member_id", "relativities"})
+_BY_MEMBER = frozenset({"members", "decisions"})
+"""Lists with an entry for each member of a household, in order."""
 
 
 def holdings_of(cipher: FieldCipher) -> tuple[MemberRows, ...]:
     """The rows of members in every table of the store, with the cipher that opens them."""
-
-    def mine(member_id: str) -> sa.ColumnElement[bool]:
-        names = cipher.pseudonyms(member_id)
-        together = sa.select(QUOTE_MEMBERS.c.quote_id).where(QUOTE_MEMBERS.c.member.in_(names))
-        return QUOTES.c.member.in_(names) | QUOTES.c.quote_id.in_(together)
-
+    quoted = partial(_theirs, cipher, QUOTES, QUOTE_MEMBERS, "quote_id")
+    advised = partial(_theirs, cipher, DECISIONS, DECISION_MEMBERS, "decision_id")
+    told = partial(_told, cipher)
     return (
         MemberRows(
-            "profiles",
-            PROFILES,
-            lambda member_id: PROFILES.c.member_id.in_(cipher.pseudonyms(member_id)),
-            deleted,
+            "profiles", PROFILES, partial(_named, cipher, PROFILES.c.member_id), deleted,
             partial(_profile_told, cipher),
         ),
-        MemberRows("quotes", QUOTES, mine, partial(_quote_erased, cipher), partial(_told, cipher)),
-        MemberRows(
-            "households",
-            QUOTE_MEMBERS,
-            lambda member_id: QUOTE_MEMBERS.c.member.in_(cipher.pseudonyms(member_id)),
-            deleted,
-            lambda row: {"quote_id": row["quote_id"]},
-        ),
+        MemberRows("quotes", QUOTES, quoted, partial(_quote_erased, cipher), told),
+        MemberRows("decisions", DECISIONS, advised, partial(_decision_erased, cipher), told),
+        _households(cipher, QUOTE_MEMBERS, "quote_id", "households"),
+        _households(cipher, DECISION_MEMBERS, "decision_id", "decision_households"),
         MemberRows(
             "feedback",
             FEEDBACK,
             lambda member_id: FEEDBACK.c.quote_id.in_(
-                sa.select(QUOTES.c.quote_id).where(mine(member_id))
+                sa.select(QUOTES.c.quote_id).where(quoted(member_id))
+            )
+            | FEEDBACK.c.decision_id.in_(
+                sa.select(DECISIONS.c.decision_id).where(advised(member_id))
             ),
-            lambda row: {"detail": cipher.seal(b"{}", f"feedback/{row['feedback_id']}")},
-            partial(_told, cipher),
+            lambda row: {"detail": cipher.seal(ERASED, f"feedback/{row['feedback_id']}")},
+            told,
         ),
         MemberRows(
             "consents",
             CONSENTS,
-            lambda member_id: CONSENTS.c.member_index.in_(cipher.pseudonyms(member_id)),
+            partial(_named, cipher, CONSENTS.c.member_index),
             # Kept, as proof of what was agreed to.
             lambda row: {"wording": row["wording"]},
-            lambda row: {n: row[n] for n in row if n not in {"sequence", "member_index"}},
+            lambda row, _: {n: row[n] for n in row if n not in {"sequence", "member_index"}},
         ),
+    )  # fmt: skip
+
+
+def _named(
+    cipher: FieldCipher, column: sa.ColumnElement[str], member_id: str
+) -> sa.ColumnElement[bool]:
+    return column.in_(cipher.pseudonyms(member_id))
+
+
+def _theirs(
+    cipher: FieldCipher, table: sa.Table, others: sa.Table, key: str, member_id: str
+) -> sa.ColumnElement[bool]:
+    """Rows of a member alone, or of a household that the member is of."""
+    together = sa.select(others.c[key]).where(_named(cipher, others.c.member, member_id))
+    return _named(cipher, table.c.member, member_id) | table.c[key].in_(together)
+
+
+def _households(cipher: FieldCipher, table: sa.Table, key: str, name: str) -> MemberRows:
+    return MemberRows(
+        name,
+        table,
+        partial(_named, cipher, table.c.member),
+        deleted,
+        lambda row, _: {key: row[key]},
     )
 
 
-def _profile_told(cipher: FieldCipher, row: Row) -> dict[str, Any]:
+def _profile_told(cipher: FieldCipher, row: Row, _: str) -> dict[str, Any]:
     opened = cipher.unseal(row["features"].encode(), f"profiles/{row['member_id']}")
     return {"as_of": row["as_of"], "features": json.loads(opened)}
 
 
-def _told(cipher: FieldCipher, row: Row) -> dict[str, Any]:
-    about = f"quotes/{row['quote_id']}" if "body" in row else f"feedback/{row['feedback_id']}"
-    hidden = {"member", "idempotency_key", "request_digest"}
-    return {
-        name: json.loads(cipher.unseal(value, about)) if isinstance(value, bytes) else value
+def _about(row: Row) -> str:
+    """What a sealed column of a row is bound to: the table and the key."""
+    if "feedback_id" in row:
+        return f"feedback/{row['feedback_id']}"
+    return f"quotes/{row['quote_id']}" if "quote_id" in row else f"decisions/{row['decision_id']}"
+
+
+def _told(cipher: FieldCipher, row: Row, member_id: str) -> dict[str, Any]:
+    found = {
+        name: json.loads(cipher.unseal(value, _about(row))) if isinstance(value, bytes) else value
         for name, value in row.items()
-        if name not in hidden
+        if name not in {"member", "idempotency_key", "request_digest"}
     }
+    members = found.get("inputs", {}).get("members", [])
+    if len(members) > 1:
+        mine = [one["member_id"] == member_id for one in members]
+        found |= {name: own_parts(found[name], mine) for name in ("inputs", "body")}
+    return found
+
+
+def own_parts(document: Any, mine: Sequence[bool]) -> Any:
+    """A document of a household with what it tells of single members left out but for `mine`.
+
+    >>> own_parts({"members": [{"age": 40}, {"age": 8}], "premium": "80.00"}, [False, True])
+    {'members': [None, {'age': 8}], 'premium': '80.00'}
+    """
+    if isinstance(document, list):
+        return [own_parts(one, mine) for one in document]
+    if not isinstance(document, dict):
+        return document
+    found = {name: own_parts(value, mine) for name, value in document.items()}
+    for name in _BY_MEMBER & found.keys():
+        found[name] = [one if own else None for one, own in zip(found[name], mine, strict=True)]
+    if "refused" in found:
+        found["refused"] = [one for one in found["refused"] if mine[one["member"]]]
+    return found
 
 
 def _quote_erased(cipher: FieldCipher, row: Row) -> dict[str, Any]:
-    about = f"quotes/{row['quote_id']}"
     emptied = {
-        name: json.dumps(without(json.loads(cipher.unseal(row[name], about)), _ANSWERS))
+        name: json.dumps(without(json.loads(cipher.unseal(row[name], _about(row))), _ANSWERS))
         for name in ("inputs", "body")
     }
-    sealed = {name: cipher.seal(text.encode(), about) for name, text in emptied.items()}
+    sealed = {name: cipher.seal(text.encode(), _about(row)) for name, text in emptied.items()}
     return {"member": None, "request_digest": None, "idempotency_key": None, **sealed}
+
+
+def _decision_erased(cipher: FieldCipher, row: Row) -> dict[str, Any]:
+    """Advice is all about the member: that there was some, and when, is what stays."""
+    return {"member": None, **dict.fromkeys(("inputs", "body"), cipher.seal(ERASED, _about(row)))}
