@@ -205,6 +205,8 @@ def test_a_revoked_release_prices_no_more(run: Run, tmp_path: Path, settings: Se
     done = run("release", "revoke", "us_aca@champion", "--reason", "wrong area factors")
     assert (done.code, done.err) == (0, "")
     command = ("reprice", "--portfolio", str(book), "--as-of", "2026-01-01", "--out")
+    again = run("release", "promote", "us_aca", "1", "--reason", "it was right")
+    assert (again.code, "version 1 of us_aca was revoked: wrong area" in again.err) == (2, True)
     refused = run(*command, str(tmp_path / "a"), "--release", "us_aca@champion")
     assert refused.code == 2
     assert "was revoked: wrong area factors; price with another one" in refused.err

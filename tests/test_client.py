@@ -126,6 +126,18 @@ def test_no_token_is_an_error_that_tells_why() -> None:
         client.prices(ASK)
 
 
+def test_a_token_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("riskengine.client.time.sleep", waits.append)
+    busy = httpx.Response(429, headers={"retry-after": "3"}, json={"error": "slow_down"})
+    transport, sent = answering(busy, token("one"), httpx.Response(200, json=FINE))
+    credentials = ClientCredentials("desk", "secret")
+    with Client("http://testserver", transport=transport, credentials=credentials) as client:
+        assert client.prices(ASK) == FINE
+    assert [one.url.path for one in sent] == ["/oauth/token", "/oauth/token", "/v1/prices"]
+    assert waits == [3.0]
+
+
 def test_only_what_does_no_harm_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr("riskengine.client.time.sleep", waits.append)

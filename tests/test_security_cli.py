@@ -114,6 +114,17 @@ def test_a_server_without_keys_listens_to_its_own_machine(
     assert ("No keys are configured: listening on 127.0.0.1" in told) is (listens != host)
 
 
+def test_clients_come_and_go_on_record(run: Run, tmp_path: Path) -> None:
+    run("keys", "new")
+    run("clients", "add", "li.wei", "--person", "--scope", "releases:promote")
+    run("clients", "enrol", "li.wei")
+    run("clients", "revoke", "li.wei")
+    with sa.create_engine(f"sqlite:///{tmp_path}/store.db").connect() as rows:
+        found = rows.execute(sa.text("SELECT action, subject FROM audit_log ORDER BY sequence"))
+        told = [tuple(row) for row in found]
+    assert told == [(f"client.{what}", "li.wei") for what in ("add", "enrol", "revoke")]
+
+
 def test_promotions_and_revocations_are_on_record(run: Run, tmp_path: Path) -> None:
     run("keys", "new")
     # There is no such release: what was asked for is on record all the same.

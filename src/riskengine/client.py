@@ -264,6 +264,11 @@ class Client:
             except httpx.TransportError:
                 if not left:
                     raise
+            except ServiceError as error:
+                # There was no token to send it with.
+                if not left or error.status not in _WAITING:
+                    raise
+                wait = wait if error.retry_after is None else error.retry_after
             else:
                 asked = answer.headers.get("retry-after", "")
                 if not left or answer.status_code not in _WAITING:

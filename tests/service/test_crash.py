@@ -104,3 +104,22 @@ def test_what_was_told_as_kept_survives_a_kill(
         kept = set(connection.scalars(sa.select(FEEDBACK.c.feedback_id)))
     assert set(told.feedback) <= kept
     database.close()
+
+
+def test_a_service_that_is_asked_to_end_ends_well(tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "RISKENGINE_STORE": f"sqlite:///{tmp_path}/store.db",
+        "RISKENGINE_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
+        "RISKENGINE_ARTIFACTS": str(tmp_path / "artifacts"),
+    }
+    command = "from riskengine.cli import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", command, "serve", "--port", "0"],
+        cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "Uvicorn running on" in line:
+                process.terminate()
+        assert process.wait(30) == 0

@@ -39,6 +39,7 @@ def build(
     """
     from riskengine.batch.releases import build_and_register
 
+    audited("release.build", f"{market}@{Settings().alias}", {"data": str(data)})
     with progress_bars(40) as progress:
         bar = progress.add_task("reading", total=None)
         built = build_and_register(
@@ -141,6 +142,35 @@ def promote(
     moved = promote_release(Settings(), market, (version, to), reason)
     before = "none" if moved.before is None else f"version {moved.before}"
     console.print(f"{to} of {market}: {before} -> version {moved.version} ({moved.hash[:12]})")
+
+
+@release.command()
+def shadow() -> None:
+    """What challengers in the shadow would have asked beside what was asked, by plan."""
+    from riskengine.store import Database
+    from riskengine.store.shadow_summary import shadow_summary
+
+    database = Database(Settings().store)
+    try:
+        with database.reading() as connection:
+            found = shadow_summary(connection)
+    finally:
+        database.close()
+    if not found:
+        console.print("No challenger has priced a quote yet: set RISKENGINE_SHADOW_SHARE")
+        return
+    table = Table(
+        "champion", "challenger", "plan", "quotes", "change", "equal", "dearer", "only champion",
+        "only challenger",
+    )  # fmt: skip
+    for one in found:
+        change = "" if one.change is None else f"{one.change:+.2%}"
+        counts = (one.equal, one.dearer, one.only_champion, one.only_challenger)
+        table.add_row(
+            one.champion[:8], one.challenger[:8], one.plan, str(one.quotes), change,
+            *map(str, counts),
+        )  # fmt: skip
+    console.print(table)
 
 
 @app.command()

@@ -120,6 +120,7 @@ def add(
     ] = False,
 ) -> None:
     """Register a client; its secret, and a person's otpauth address, are shown this once."""
+    audited("client.add", client_id, {"scopes": [*scope], "person": person})
     shown = _protected().clients.add(client_id, scope, datetime.now(UTC), person=person)
     # Secrets go out bare, without wrapping or colour, to be piped.
     print(f"client_id {client_id}\nclient_secret {shown.secret}")  # noqa: T201
@@ -130,6 +131,7 @@ def add(
 @clients.command()
 def enrol(client_id: ClientId) -> None:
     """Give a person a new second factor in place of the old one."""
+    audited("client.enrol", client_id, {})
     print(f"otpauth {_protected().clients.enrol(client_id)}")  # noqa: T201
 
 
@@ -153,6 +155,7 @@ def list_clients() -> None:
 @clients.command()
 def revoke(client_id: ClientId) -> None:
     """Give a client no more tokens; those it has are refused within seconds."""
+    audited("client.revoke", client_id, {})
     _protected().clients.revoke(client_id, datetime.now(UTC))
     console.print(f"{client_id} is revoked")
 

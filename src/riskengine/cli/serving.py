@@ -1,7 +1,8 @@
 """Commands of the service: serve, settings, the tables of the store."""
 
 import ipaddress
-from typing import TYPE_CHECKING, Annotated
+import signal
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.table import Table
@@ -52,6 +53,7 @@ def serve(
     outside = Outside(
         RegisteredReleases(settings), database, None if protected is None else protected.cipher
     )
+    before = signal.signal(signal.SIGTERM, _leave)
     try:
         application = create_app(outside, settings, security)
         if settings.telemetry:
@@ -66,7 +68,13 @@ def serve(
             timeout_graceful_shutdown=settings.drain_seconds,
         )
     finally:
+        signal.signal(signal.SIGTERM, before)
         database.close()
+
+
+def _leave(*_: object) -> NoReturn:
+    """End as asked: the server, once it has drained, raises the signal that stopped it again."""
+    raise SystemExit(0)
 
 
 def _trace(application: "FastAPI") -> None:

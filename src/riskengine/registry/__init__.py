@@ -21,6 +21,7 @@ from riskengine.registry.models import (
     under_alias,
 )
 from riskengine.registry.releases import (
+    Moved,
     check_not_revoked,
     find_release,
     load_registered,
@@ -35,6 +36,7 @@ from riskengine.registry.runs import TrainingRun, log_job, log_training
 
 __all__ = [
     "AnyRelease",
+    "Moved",
     "Registered",
     "TrainingRun",
     "check_not_revoked",

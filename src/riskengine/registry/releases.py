@@ -5,7 +5,8 @@ has a registered name of its own, so each has its own champion.
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -212,8 +213,8 @@ class Moved:
 def promote_release(settings: Settings, market: str, target: tuple[str, str], reason: str) -> Moved:
     """Point an alias at a release of a market: `target` is (version, alias). The reason is kept.
 
-    Raises `InputError` without a reason or for an alias that no service follows, and
-    `UnknownNameError` naming the versions there are.
+    Raises `InputError` without a reason, for an alias that no service follows, a revoked release,
+    `UnknownNameError` naming the versions there are, `ReleaseError` when the registry is away.
     """
     version, alias = target
     followed = (settings.alias, settings.challenger_alias)
@@ -223,21 +224,36 @@ def promote_release(settings: Settings, market: str, target: tuple[str, str], re
     if not reason.strip():
         message = "a promotion needs a reason, which is kept: --reason 'what makes it right'"
         raise InputError(message)
-    name = registered_name(settings, market)
-    found = registered(settings, name, version)
-    client = connect(settings)
-    before = client.get_registered_model(name).aliases.get(alias)
-    at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    moved = Moved(
-        found.version,
-        client.get_model_version(name, str(found.version)).tags["digest"],
-        None if before is None else int(before),
-    )
-    record = {"at": at, "market": market, "alias": alias, "reason": reason, **vars(moved)}
-    tags = {"promotion": alias, "promotion.at": at, "promotion.reason": reason}
-    keep_decision(settings, found, record, tags)
-    move_alias(settings, found, alias)
-    return moved
+    with _readable(settings):
+        name = registered_name(settings, market)
+        found = registered(settings, name, version)
+        client = connect(settings)
+        tags = client.get_model_version(name, str(found.version)).tags
+        if REVOKED in tags:
+            message = f"version {found.version} of {market} was revoked: {tags[REVOKED]}"
+            raise InputError(message)
+        before = client.get_registered_model(name).aliases.get(alias)
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        moved = Moved(
+            found.version,
+            tags["digest"],
+            None if before is None else int(before),
+        )
+        record = {"at": at, "market": market, "alias": alias, "reason": reason, **vars(moved)}
+        marks = {"promotion": alias, "promotion.at": at, "promotion.reason": reason}
+        keep_decision(settings, found, record, marks)
+        move_alias(settings, found, alias)
+        return moved
+
+
+@contextmanager
+def _readable(settings: Settings) -> Iterator[None]:
+    """Make of a registry that is away a `ReleaseError` that says so."""
+    try:
+        yield
+    except (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError) as error:
+        message = f"the registry {settings.tracking_uri} cannot be used: {error}"
+        raise ReleaseError(message) from error
 
 
 def named_releases(settings: Settings) -> dict[str, dict[str, str]]:
@@ -247,7 +263,7 @@ def named_releases(settings: Settings) -> dict[str, dict[str, str]]:
     Raises `ReleaseError` when the registry cannot be read."""
     stem = settings.registered_name
     found: dict[str, dict[str, str]] = {}
-    try:
+    with _readable(settings):
         client = connect(settings)
         models = sorted(client.search_registered_models(f"name LIKE '{stem}%'"), key=_by_name)
         for model in models:
@@ -258,9 +274,6 @@ def named_releases(settings: Settings) -> dict[str, dict[str, str]]:
                 tags = client.get_model_version(model.name, str(version)).tags
                 if "digest" in tags and REVOKED not in tags and tags.get("kind") != "risk_model":
                     found.setdefault(alias, {})[market] = tags["digest"]
-    except (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError) as error:
-        message = f"the registry {settings.tracking_uri} cannot be read: {error}"
-        raise ReleaseError(message) from error
     return found
 
 

@@ -79,6 +79,16 @@ class ReleaseBody(TypedDict):
     versions: dict[str, str]
 
 
+class PromotionBody(TypedDict):
+    """An alias that was moved: `before` is the version it pointed to, null for none."""
+
+    market: str
+    alias: str
+    version: int
+    release: str
+    before: int | None
+
+
 class ReleasesBody(TypedDict):
     """Every release in memory, the default market first."""
 

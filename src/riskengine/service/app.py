@@ -30,11 +30,13 @@ from riskengine.service.requests import (
     BatchRequest,
     FeedbackRequest,
     MemberRequest,
+    PromotionRequest,
     QuoteRequest,
 )
 from riskengine.service.routes import (
     add_advice,
     add_members,
+    add_promotion,
     add_quotes,
     add_reading,
     add_telling,
@@ -51,6 +53,7 @@ _BODIES = (
     BatchRequest,
     AcceptRequest,
     FeedbackRequest,
+    PromotionRequest,
 )
 
 
@@ -109,6 +112,8 @@ def create_app(outside: Outside, settings: Settings, security: Security | None =
     add_quotes(app, desk)
     add_telling(app, desk, FeedbackDesk(keeper, outside.now))
     add_advice(app, desk)
+    if security is not None and security.protected is not None:
+        add_promotion(app, desk)
     add_reading(app, desk)
     add_members(app, desk)
     add_desk(app)

@@ -8,11 +8,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from riskengine.errors import ReleaseError, RiskEngineError, UnknownNameError
+from riskengine.errors import InputError, ReleaseError, RiskEngineError, UnknownNameError
 from riskengine.market_release import MarketRelease
 from riskengine.service.quoting import AnyRelease
+
+if TYPE_CHECKING:
+    from riskengine.registry import Moved
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +51,10 @@ class ReleaseSource(Protocol):
         """A release by its hash; raises `ReleaseError`."""
         ...
 
+    def promote(self, market: str, target: tuple[str, str], reason: str) -> "Moved":
+        """Point an alias at a release: `target` is (version, alias); raises as the registry."""
+        ...
+
 
 @dataclass
 class FixedReleases:
@@ -70,6 +77,13 @@ class FixedReleases:
     def release(self, digest: str) -> AnyRelease:
         there = [*self.champions.values(), *self.challengers.values()]
         return next(one for one in there if one.hash == digest)
+
+    def promote(self, market: str, target: tuple[str, str], reason: str) -> "Moved":
+        message = (
+            f"version {target[0]} cannot be made {target[1]} of {market} ({reason}): the releases"
+            " of this service are fixed"
+        )
+        raise InputError(message)
 
 
 class Holder:
@@ -113,6 +127,12 @@ class Holder:
         self.held, self.trouble = found, None
         self._swapped(found)
         logger.info("releases in force: %s", {m: h.named.champion[:12] for m, h in found.items()})
+
+    def promote(self, market: str, target: tuple[str, str], reason: str) -> "Moved":
+        """Move an alias at the source, and hold at once what is in force then."""
+        moved = self._source.promote(market, target, reason)
+        self.refresh()
+        return moved
 
     def _fetch(self, named: Named) -> Held:
         there = {

@@ -137,6 +137,15 @@ class AcceptRequest(Message):
     plan: Named
 
 
+class PromotionRequest(Message):
+    """The registered version of a market's release that an alias is to point to, and why."""
+
+    market: Named
+    version: int = Field(ge=1, lt=2**31)
+    alias: Named = Field(default="champion", description="champion prices, challenger shadows.")
+    reason: Named = Field(description="What makes it right; kept with the version.")
+
+
 class FeedbackKind(StrEnum):
     """What may come of a quote or a decision."""
 

@@ -18,6 +18,7 @@ from riskengine.service.answers import (
     BatchBody,
     FeedbackBody,
     MarketQuoteBody,
+    PromotionBody,
     QuoteBody,
     ReleaseBody,
     ReleasesBody,
@@ -52,9 +53,10 @@ from riskengine.service.requests import (
     FeedbackRequest,
     MemberAnswers,
     Named,
+    PromotionRequest,
     QuoteRequest,
 )
-from riskengine.service.security import caller, require_batch, use_stored_profile
+from riskengine.service.security import caller, record, require_batch, use_stored_profile
 
 Market = Annotated[Named | None, Query(description="As `market` in the body.")]
 Key = Annotated[
@@ -65,6 +67,7 @@ _Quoter = Annotated[Caller, Depends(caller(Scope.QUOTES))]
 _Adviser = Annotated[Caller, Depends(caller(Scope.RECOMMENDATIONS))]
 _Teller = Annotated[Caller, Depends(caller(Scope.FEEDBACK))]
 _Reader = Annotated[Caller, Depends(caller(Scope.RELEASES_READ))]
+_Promoter = Annotated[Caller, Depends(caller(Scope.RELEASES_PROMOTE))]
 _Knower = Annotated[Caller, Depends(caller(Scope.PROFILES))]
 _Asked = TypeVar("_Asked", bound=QuoteRequest)
 _PRICED = problems(403, 404, 415, 422, 503)
@@ -243,6 +246,31 @@ def add_reading(app: FastAPI, desk: Desk) -> None:
             if held.challenger is not None:
                 told.append(_release(held.challenger, "challenger"))
         return answer(dumped({"releases": told}))
+
+
+def add_promotion(app: FastAPI, desk: Desk) -> None:
+    """Add what puts a release in force; only keys tell who did it."""
+
+    @app.post(
+        "/v1/releases/promotions",
+        tags=["products"],
+        response_model=PromotionBody,
+        responses=problems(403, 404, 415, 422, 503),
+        openapi_extra=documented(PromotionRequest),
+    )
+    async def promotion(request: Request, who: _Promoter) -> Response:
+        """Point champion or challenger of a market at a registered release, in force here at once.
+
+        Other processes follow within their `poll_seconds`.
+        """
+        body = await read_body(request, PromotionRequest)
+        # Before it is done: no release is in force that nobody is on record for.
+        about = f"{body.market}@{body.alias}"
+        await record(app, who, "release.promote", detail=body.model_dump(), about=about)
+        target = (str(body.version), body.alias)
+        moved = await asyncio.to_thread(desk.holder.promote, body.market, target, body.reason)
+        told = {"version": moved.version, "release": moved.hash, "before": moved.before}
+        return answer(dumped({"market": body.market, "alias": body.alias, **told}))
 
 
 def add_members(app: FastAPI, desk: Desk) -> None:

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from riskengine.errors import ReleaseError
-from riskengine.registry import AnyRelease, find_release, named_releases
+from riskengine.registry import (
+    AnyRelease,
+    Moved,
+    find_release,
+    named_releases,
+    promote_release,
+)
 from riskengine.service.holding import Named
 from riskengine.settings import Settings
 
@@ -35,3 +41,7 @@ class RegisteredReleases:
     def release(self, digest: str) -> AnyRelease:
         """A registered release by its hash."""
         return find_release(self.settings, digest)
+
+    def promote(self, market: str, target: tuple[str, str], reason: str) -> Moved:
+        """Point an alias at a registered release."""
+        return promote_release(self.settings, market, target, reason)

@@ -97,12 +97,17 @@ async def record(
     action: str,
     member_id: str | None = None,
     detail: Mapping[str, object] | None = None,
+    *,
+    about: str = "",
 ) -> None:
-    """Write to the audit log, durably, before the answer; without keys there is no log."""
+    """Write to the audit log, durably, before the answer; without keys there is no log.
+
+    It is on the member, by a pseudonym, or else `about` something that is nobody.
+    """
     security = security_in(app)
     if security.protected is None:
         return
-    subject = "" if member_id is None else security.names.of(member_id)
+    subject = about if member_id is None else security.names.of(member_id)
     event = AuditEvent(caller.client, action, subject, detail)
     await asyncio.to_thread(security.protected.audit.append, event, security.clock())
 
