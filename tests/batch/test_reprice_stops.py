@@ -1,12 +1,11 @@
 """A repricing job that is killed, meets a full disk or loses a worker: what is left, going on."""
 
 import json
+import multiprocessing
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -77,7 +76,7 @@ def test_kills_at_random_moments_change_no_byte(portfolio: Path, tmp_path: Path)
     alone, two = (tuple(map(int, line.split())) for line in done.stdout.splitlines())
     assert (alone[1], two[1]) == (0, 0), done.stderr
     assert alone[0] >= 10
-    assert two[0] >= 1
+    assert two[0] >= 10
     whole = contents(tmp_path / "whole-1")
     for folder in ("killed-1", "whole-2", "killed-2"):
         assert contents(tmp_path / folder) == whole
@@ -97,8 +96,9 @@ def test_workers_and_one_process_write_the_same_bytes(job: RepriceJob, tmp_path:
 def test_a_lost_worker_stops_the_job_and_keeps_what_is_done(job: RepriceJob) -> None:
     def kill_a_worker(done: int, _total: int) -> None:
         if done and not killed:
-            killed.append(worker_of(os.getpid()))
-            os.kill(killed[0], signal.SIGKILL)
+            (worker,) = multiprocessing.active_children()
+            worker.kill()
+            killed.append(done)
 
     killed: list[int] = []
     many = replace(job, chunk_rows=CHUNK // 10)
@@ -111,23 +111,6 @@ def test_a_lost_worker_stops_the_job_and_keeps_what_is_done(job: RepriceJob) -> 
     went_on = reprice(replace(many, resume=True))
     assert went_on.totals.policies_in == SIZE
     assert went_on.priced_now == SIZE - kept * many.chunk_rows
-
-
-def worker_of(process: int) -> int:
-    """A child of the fork server of a process, once there is one."""
-    for _ in range(600):
-        for server in children(process):
-            workers = children(server)
-            if workers:
-                return workers[0]
-        time.sleep(0.1)
-    message = "there is no worker"
-    raise AssertionError(message)
-
-
-def children(process: int) -> list[int]:
-    tasks = Path(f"/proc/{process}/task").iterdir()
-    return [int(n) for task in tasks for n in (task / "children").read_text().split()]
 
 
 def test_a_full_disk_stops_the_job_and_keeps_what_is_done(job: RepriceJob) -> None:

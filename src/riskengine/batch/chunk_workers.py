@@ -2,19 +2,23 @@
 
 Whoever is free takes a run of neighbouring chunks, reads them, prices them and puts each in its
 place. So no policy passes from process to process, the bytes do not depend on how many workers
-there are, and memory only on the size of a chunk. This process is one of them: it prices while the
-others begin.
+there are, and memory only on the size of a chunk. This process is one of them.
+
+The others are forked from this process, which has read the release; where it has threads, from a
+server that has none.
 """
 
 import gc
 import multiprocessing
 import os
+import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from multiprocessing.context import BaseContext
 from pathlib import Path
-from threading import Thread
 
 from riskengine.batch.book_files import Book, Chunk, Span, quarantine_of
 from riskengine.batch.book_totals import BookTotals, totals_of
@@ -26,6 +30,9 @@ from riskengine.risk.scoring import Scorer, choose_scorer, chosen_scorer
 Numbered = tuple[int, tuple[Span, ...]]
 _SHARE, _LONGEST = 4, 10
 """A run is this part of a worker's share of what is left, and at most so many chunks."""
+_WORTH = 8
+"""Chunks for which a process that has to import the library first is worth its beginning."""
+_WARM_ROWS = 500
 
 
 def price_chunk(pricing: Pricing, folder: Path, number: int, chunk: Chunk) -> BookTotals:
@@ -48,9 +55,11 @@ def price_chunks(
     full, `ReleaseError` when a folder of a release holds another one by now.
     """
     try:
-        if min(workers, len(pending)) < 2:
+        if min(workers, len(pending)) < 2 or (not _forks() and len(pending) < _WORTH):
             yield from _price_run(pricing, book, folder, pending)
         else:
+            if _forks():
+                _warm(pricing, book, pending)
             yield from _with_workers(pricing, book, folder, (pending, workers))
     except BrokenProcessPool as error:
         message = "a worker process was lost: out of memory, perhaps; fewer --workers need less"
@@ -82,16 +91,13 @@ def _with_workers(
     pricing: Pricing, book: Book, folder: Path, what: tuple[Sequence[Numbered], int]
 ) -> Iterator[tuple[int, BookTotals]]:
     pending, workers = what
-    # One process imports the library, the others are forked from it: threads of this one are not.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["riskengine.batch.chunk_workers"])
-    pool = ProcessPoolExecutor(workers - 1, context, _begin, (chosen_scorer(),))
     left, given = list(pending), set[Future[list[tuple[int, BookTotals]]]]()
+    pool = ProcessPoolExecutor(workers - 1, _context(), _begin, (chosen_scorer(),))
     try:
         while left or given:
-            while left and len(given) < 2 * (workers - 1):
+            while len(left) > 1 and len(given) < 2 * (workers - 1):
                 run = _next_run(left, workers)
-                given.add(pool.submit(_priced_run, pricing, book, folder, run))
+                given.add(_submitted(pool, pricing, book, folder, run))
             if left:
                 yield from _price_run(pricing, book, folder, _next_run(left, workers))
             done, given = wait(given, 0 if left else None, FIRST_COMPLETED)
@@ -99,6 +105,35 @@ def _with_workers(
                 yield from one.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _forks() -> bool:
+    """Whether a fork of this process is safe: no other thread of Python can hold a lock in it."""
+    return threading.active_count() == 1
+
+
+def _context() -> BaseContext:
+    if _forks():
+        return multiprocessing.get_context("fork")
+    # One process imports the library, the others are forked from it: threads of this one are not.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["riskengine.batch.chunk_workers"])
+    return context
+
+
+def _submitted(
+    pool: ProcessPoolExecutor, pricing: Pricing, book: Book, folder: Path, run: list[Numbered]
+) -> Future[list[tuple[int, BookTotals]]]:
+    with warnings.catch_warnings():
+        # Of the threads of libraries, which wait and are made anew by them after a fork.
+        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+        return pool.submit(_priced_run, pricing, book, folder, run)
+
+
+def _warm(pricing: Pricing, book: Book, pending: Sequence[Numbered]) -> None:
+    """Read what pricing reads once, so that a fork has it."""
+    for _, chunk in book.read(pending[:1]):
+        kernel_of(pricing).price(chunk.policies.slice(0, _WARM_ROWS))
 
 
 def _next_run(left: list[Numbered], workers: int) -> list[Numbered]:
@@ -120,4 +155,4 @@ def _begin(scorer: Scorer) -> None:
             os._exit(1)
 
     with suppress(RuntimeError):
-        Thread(target=watch, daemon=True).start()
+        threading.Thread(target=watch, daemon=True).start()

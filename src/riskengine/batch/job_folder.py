@@ -10,9 +10,11 @@ import json
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pyarrow as arrow
 import pyarrow.parquet as pq
@@ -23,6 +25,8 @@ from riskengine.tables import is_text
 
 PRICED, QUARANTINE = "repriced", "quarantine"
 JOB_FILE, LOCK_FILE, SUMMARY_FILE = "job.json", ".lock", "summary.json"
+_LAST_WORDS = 1.0
+"""Seconds that a lock is waited for."""
 _TOTALS = b"riskengine.totals"
 Identity = Mapping[str, str | int | float | list[str] | None]
 """What a job is of; a job goes on only with what is equal in all of it."""
@@ -45,19 +49,31 @@ def only_writer(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK_FILE).open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _locked(file):
             file.seek(0)
             who = file.read().strip() or "unknown"
             message = (
                 f"another run is writing to {folder}: {who}. Wait for it, or give another --out"
             )
-            raise LockedError(message) from error
+            raise LockedError(message)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
         yield
+
+
+def _locked(file: IO[str]) -> bool:
+    """Whether the file could be locked, soon: workers of a run that was killed end in no time."""
+    until = time.monotonic() + _LAST_WORDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
 
 
 def begin(folder: Path, identity: Identity, *, resume: bool) -> dict[int, BookTotals]:

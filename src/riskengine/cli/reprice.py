@@ -88,7 +88,7 @@ def reprice(
             seen.append(done)
             elapsed = progress.tasks[0].elapsed or 0.0
             rate = f"{(done - seen[0]) / elapsed:,.0f} rows/s" if elapsed else ""
-            progress.update(bar, completed=done, total=total, rate=rate)
+            progress.update(bar, completed=done, total=total, rate=rate, refresh=True)
 
         done = run_job(job, tell, lambda: check_not_revoked(settings, pricing.hashes))
     _tell(done)
@@ -122,6 +122,8 @@ def _bars() -> Progress:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
         console=console,
+        # Drawn as work is done, not by a thread: a process without threads can fork its workers.
+        auto_refresh=False,
     )
 
 
