@@ -215,7 +215,8 @@ def run_job(release: Path, book: Path, out: Path, how: tuple[int, Scorer]) -> Sp
 
 
 def _watch(process: int, most: list[float], ended: Event) -> None:
-    while not ended.wait(0.2):
+    # To look is work of the kernel, on a core that a worker could have: once a second is enough.
+    while not ended.wait(1.0):
         most[0] = max(most[0], sum(_resident(one) for one in _family(process)))
 
 

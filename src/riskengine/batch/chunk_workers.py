@@ -28,7 +28,7 @@ from riskengine.errors import StoppedError
 from riskengine.risk.scoring import Scorer, choose_scorer, chosen_scorer
 
 Numbered = tuple[int, tuple[Span, ...]]
-_SHARE, _LONGEST = 4, 10
+_SHARE, _LONGEST = 2, 10
 """A run is this part of a worker's share of what is left, and at most so many chunks."""
 _WORTH = 8
 """Chunks for which a process that has to import the library first is worth its beginning."""
@@ -95,7 +95,8 @@ def _with_workers(
     pool = ProcessPoolExecutor(workers - 1, _context(), _begin, (chosen_scorer(),))
     try:
         while left or given:
-            while len(left) > 1 and len(given) < 2 * (workers - 1):
+            # A run more than each is at, so that nobody waits for this process to end its own.
+            while len(left) > 1 and len(given) < (2 if len(left) > _LONGEST else 1) * (workers - 1):
                 run = _next_run(left, workers)
                 given.add(_submitted(pool, pricing, book, folder, run))
             if left:
@@ -139,6 +140,10 @@ def _warm(pricing: Pricing, book: Book, pending: Sequence[Numbered]) -> None:
 def _next_run(left: list[Numbered], workers: int) -> list[Numbered]:
     """Take chunks off `left`: shorter runs toward the end, so that all workers end together."""
     size = min(_LONGEST, max(1, len(left) // (_SHARE * workers)))
+    # Who begins within a row group decodes it from its start on: end with one where it is near.
+    ends = (end for end in range(size, len(left)) if not left[end][1][0].start)
+    end = next(ends, len(left))
+    size = end if end <= _LONGEST else size
     run = left[:size]
     del left[:size]
     return run
