@@ -1,4 +1,7 @@
-"""One price everywhere: engine, chunks, live quotes and the registered model, on mixed policies."""
+"""One price everywhere: engine, chunks, live quotes, their replay, the registered model.
+
+On mixed policies; a test of Spark compares the same kernel there.
+"""
 
 from datetime import date
 from types import SimpleNamespace
@@ -10,11 +13,12 @@ import pytest
 from riskengine.batch.portfolio import EXPIRING, amounts, portfolio_columns, texts
 from riskengine.batch.repriced import ODD_ANSWER, Kernel, kernel_of, pricing_of
 from riskengine.errors import InputError
-from riskengine.market_engine import opened, quote_market, reprice_book
+from riskengine.market_engine import opened, reprice_book
 from riskengine.market_release import MarketRelease
 from riskengine.pricing.impact import reason_codes, standing_parts, toward
 from riskengine.products.underwriting import Severity
 from riskengine.pyfunc.release_model import ReleaseModel
+from riskengine.service.quoting import Asked, Known, premiums, price
 from riskengine.vocabulary import Columns
 from tests.batch.books import book_of
 from tests.golden.market_releases import MARKETS, kept_release
@@ -91,16 +95,19 @@ def test_chunks_are_live_quotes_and_the_registered_model(kernel: Kernel, book: a
     assert len(rows) == LIVE
     paid = cents(found)
     wanted = [paid[row] for row in rows]
-
-    def at(row: int) -> Columns:
-        return {name: values[[row]] for name, values in columns.items()}
-
-    live = [quote_market(release, at(row), AS_OF, (plans[row],)) for row in rows]
-    assert [one.premium_cents[plans[row]] for one, row in zip(live, rows, strict=True)] == wanted
+    asked = [question.name for question in release.questions]
+    answers = alone.take(arrow.array(rows)).select(asked).to_pylist()
+    live, again = [], []
+    for row, given in zip(rows, answers, strict=True):
+        # A live quote as the service prices it, and as it is replayed from what was kept.
+        quote = Asked(AS_OF, (Known(given),), (plans[row],))
+        for paid_by, how in ((live, quote), (again, Asked.from_json(quote.to_json()))):
+            paid_by.append(premiums(price(release, how))[plans[row]])
+    assert live == [f"{amount / 100:.2f}" for amount in wanted]
+    assert again == live
     context = SimpleNamespace(artifacts={"release": str(kernel.pricing.folders[0])})
     model = ReleaseModel()
     model.load_context(context)
-    asked = [question.name for question in release.questions]
     frame = alone.take(arrow.array(rows)).select([*asked, "plan"]).to_pandas()
     told = model.predict(context, frame, {"as_of": AS_OF.isoformat()})
     assert told["offered_premium"].tolist() == [amount / 100 for amount in wanted]
