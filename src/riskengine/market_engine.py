@@ -41,6 +41,7 @@ from riskengine.profiles.questions import check_columns
 from riskengine.recommendation.asked import Asked, Consent, Mode, Models
 from riskengine.recommendation.recommend import Decision as Recommended
 from riskengine.recommendation.recommend import recommend
+from riskengine.tables import among
 from riskengine.vocabulary import AnyArray, Columns, FloatArray, IntArray
 
 _OPEN_MARKETS = 64
@@ -272,11 +273,9 @@ def book_problems(
     problems = check_columns(release.questions, columns)
     market = opened(release, start, renewal=renewal)
     names = release.catalogue.names
-    known = frozenset(names)
     problems += [
-        Problem(row, "plan", str(plan), f"known are {', '.join(names)}")
-        for row, plan in enumerate(plans.tolist())
-        if plan not in known
+        Problem(row, "plan", str(plans[row]), f"known are {', '.join(names)}")
+        for row in np.flatnonzero(~among(plans, names)).tolist()
     ]
     rated = _rated(market, columns)
     for plan in names:

@@ -4,13 +4,14 @@ What a query of the tables needs and nothing more: what their values must be, wi
 it, is in `riskengine.contracts`.
 """
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
 import pyarrow as arrow
 import pyarrow.compute as pc
 
-from riskengine.vocabulary import AnyArray, Text
+from riskengine.vocabulary import AnyArray, BoolArray, Text
 
 Tables: TypeAlias = dict[str, arrow.Table]
 COLUMNS: dict[str, dict[str, str]] = {
@@ -139,6 +140,14 @@ def text_objects(values: arrow.Array | arrow.ChunkedArray) -> AnyArray:
     known = np.array([*coded.dictionary.to_pylist(), None], dtype=object)
     found: AnyArray = known[pc.fill_null(coded.indices, len(known) - 1).to_numpy()]
     return found
+
+
+def among(values: AnyArray, levels: Sequence[str]) -> BoolArray:
+    """Which values (n,), objects, are one of the levels; a set is quicker than numpy's search."""
+    known, given = frozenset(levels), values.tolist()
+    if known.issuperset(given):
+        return np.ones(len(given), dtype=bool)
+    return np.array([one in known for one in given], dtype=bool)
 
 
 def is_number(kind: arrow.DataType) -> bool:

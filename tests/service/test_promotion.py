@@ -1,14 +1,13 @@
 """A release is put in force over HTTP by a person who shows a second factor, on record."""
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import parse_qs, urlparse
 
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from riskengine.errors import UnknownNameError
@@ -16,7 +15,6 @@ from riskengine.registry import Moved
 from riskengine.release import Release
 from riskengine.security.key_ring import new_ring, write_key_ring
 from riskengine.security.scopes import Scope
-from riskengine.security.second_factor import code_at
 from riskengine.security.tables import AUDIT
 from riskengine.service.app import Outside, create_app
 from riskengine.service.holding import FixedReleases
@@ -24,6 +22,7 @@ from riskengine.service.security import security_of
 from riskengine.settings import Settings
 from riskengine.store import Database
 from tests.service.running import application
+from tests.service.test_security import Service
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PATH = "/v1/releases/promotions"
@@ -45,25 +44,6 @@ class Registry(FixedReleases):
         return Moved(int(version), self.versions[version].hash, 1)
 
 
-@dataclass
-class Service:
-    http: TestClient
-    database: Database
-    secrets: dict[str, str]
-    otpauth: str
-
-    def bearer(self, client: str, **form: str) -> dict[str, str]:
-        given = {"client_id": client, "client_secret": self.secrets[client]}
-        told = self.http.post(
-            "/oauth/token", data={"grant_type": "client_credentials"} | given | form
-        ).json()
-        return {"authorization": f"Bearer {told['access_token']}"}
-
-    def code(self) -> str:
-        (coded,) = parse_qs(urlparse(self.otpauth).query)["secret"]
-        return code_at(base64.b32decode(coded), NOW)
-
-
 @pytest.fixture
 def service(release: Release, tmp_path: Path) -> Iterator[Service]:
     write_key_ring(tmp_path / "keys.json", new_ring(NOW))
@@ -79,10 +59,13 @@ def service(release: Release, tmp_path: Path) -> Iterator[Service]:
     second = replace(release, versions={**release.versions, "lightgbm": "another"}, hash="2" * 64)
     source = Registry({"study": release}, {}, {"1": release, "2": second})
     outside = Outside(source, database, security.protected.cipher, lambda: NOW)
-    app = create_app(outside, settings, replace(security, clock=lambda: NOW))
     secrets = {"li.wei": person.secret, "website": reader.secret}
-    with TestClient(app) as http:
-        yield Service(http, database, secrets, str(person.otpauth))
+    made = Service(
+        TestClient(FastAPI()), security.protected, tmp_path, NOW, secrets, str(person.otpauth)
+    )
+    app = create_app(outside, settings, replace(security, clock=made.clock))
+    with TestClient(app) as made.http:
+        yield made
     database.close()
 
 
@@ -101,7 +84,7 @@ def test_a_person_with_a_second_factor_promotes_on_record(service: Service) -> N
     )  # fmt: skip
     after = service.http.get("/v1/releases", headers=reader).json()["releases"][0]["versions"]
     assert (before["lightgbm"] != "another", after["lightgbm"]) == (True, "another")
-    with service.database.reading() as connection:
+    with service.protected.database.reading() as connection:
         rows = connection.execute(sa.select(AUDIT).where(AUDIT.c.action == "release.promote")).all()
     (row,) = rows
     assert (row.actor, row.subject) == ("li.wei", "study@champion")

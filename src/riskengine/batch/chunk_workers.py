@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from multiprocessing.context import BaseContext
 from pathlib import Path
 
 from riskengine.batch.book_files import Book, Chunk, Span, quarantine_of
@@ -55,7 +54,8 @@ def price_chunks(
     full, `ReleaseError` when a folder of a release holds another one by now.
     """
     try:
-        if min(workers, len(pending)) < 2 or (not _forks() and len(pending) < _WORTH):
+        workers = min(workers, len(pending) if _forks() or len(pending) >= _WORTH else 1)
+        if workers < 2:
             yield from _price_run(pricing, book, folder, pending)
         else:
             if _forks():
@@ -92,13 +92,13 @@ def _with_workers(
 ) -> Iterator[tuple[int, BookTotals]]:
     pending, workers = what
     left, given = list(pending), set[Future[list[tuple[int, BookTotals]]]]()
-    pool = ProcessPoolExecutor(workers - 1, _context(), _begin, (chosen_scorer(),))
+    pool = _pool(workers - 1)
     try:
         while left or given:
             # A run more than each is at, so that nobody waits for this process to end its own.
             while len(left) > 1 and len(given) < (2 if len(left) > _LONGEST else 1) * (workers - 1):
                 run = _next_run(left, workers)
-                given.add(_submitted(pool, pricing, book, folder, run))
+                given.add(pool.submit(_priced_run, pricing, book, folder, run))
             if left:
                 yield from _price_run(pricing, book, folder, _next_run(left, workers))
             done, given = wait(given, 0 if left else None, FIRST_COMPLETED)
@@ -113,22 +113,19 @@ def _forks() -> bool:
     return threading.active_count() == 1
 
 
-def _context() -> BaseContext:
+def _pool(processes: int) -> ProcessPoolExecutor:
+    begin = (_begin, (chosen_scorer(),))
     if _forks():
-        return multiprocessing.get_context("fork")
+        pool = ProcessPoolExecutor(processes, multiprocessing.get_context("fork"), *begin)
+        with warnings.catch_warnings():
+            # Of the threads of libraries, which wait and are made anew by them after a fork.
+            warnings.filterwarnings("ignore", "This process .* multi-threaded", DeprecationWarning)
+            pool.submit(os.getpid)  # the first one forks them all, before the pool has a thread
+        return pool
     # One process imports the library, the others are forked from it: threads of this one are not.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["riskengine.batch.chunk_workers"])
-    return context
-
-
-def _submitted(
-    pool: ProcessPoolExecutor, pricing: Pricing, book: Book, folder: Path, run: list[Numbered]
-) -> Future[list[tuple[int, BookTotals]]]:
-    with warnings.catch_warnings():
-        # Of the threads of libraries, which wait and are made anew by them after a fork.
-        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-        return pool.submit(_priced_run, pricing, book, folder, run)
+    return ProcessPoolExecutor(processes, context, *begin)
 
 
 def _warm(pricing: Pricing, book: Book, pending: Sequence[Numbered]) -> None:

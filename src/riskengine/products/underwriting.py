@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from riskengine.errors import AnswerError, InputError, Problem
 from riskengine.products.product import LaxDate
 from riskengine.products.rate_book_numbers import Positive
+from riskengine.tables import among
 from riskengine.vocabulary import AnyArray, BoolArray, Columns, FloatArray, Frozen, IntArray, Text
 
 Levels = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
@@ -60,7 +61,7 @@ class AnswerField(Frozen):
         """Which values (n,) can be no answer; a missing one can."""
         missing = _missing(values)
         if self.levels is not None:
-            return ~missing & ~_among(values, self.levels)
+            return ~missing & ~among(values, self.levels)
         numbers = np.asarray(values, dtype=np.float64)
         return ~missing & ~((numbers >= self.minimum) & (numbers <= self.maximum))
 
@@ -91,7 +92,7 @@ class Condition(Frozen):
     def holds(self, values: AnyArray) -> BoolArray:
         """Whether it holds for the answers `values` (n,) to its field; never for a missing one."""
         if self.one_of is not None:
-            return _among(values, self.one_of)
+            return among(values, self.one_of)
         numbers = np.asarray(values, dtype=np.float64)
         if self.at_least is not None:
             return numbers >= self.at_least
@@ -242,14 +243,6 @@ def _missing(values: AnyArray) -> BoolArray:
     if len(values) == 1:
         return np.array([values[0] is None or values[0] != values[0]])
     return np.asarray(pd.isna(values), dtype=bool)
-
-
-def _among(values: AnyArray, levels: tuple[str, ...]) -> BoolArray:
-    """Which values (n,) are one of the levels; a set is quicker than a search among objects."""
-    known, given = frozenset(levels), values.tolist()
-    if known.issuperset(given):
-        return np.ones(len(given), dtype=bool)
-    return np.array([one in known for one in given], dtype=bool)
 
 
 def answer_problems(underwriting: Underwriting, columns: Columns) -> list[Problem]:

@@ -14,7 +14,7 @@ import pyarrow as arrow
 import pyarrow.compute as pc
 
 from riskengine.errors import AnswerError, Problem, TableError
-from riskengine.tables import is_number, is_text, text_objects
+from riskengine.tables import among, is_number, is_text, text_objects
 from riskengine.vocabulary import Answer, AnyArray, BoolArray, Columns, Frozen, Text
 
 
@@ -152,13 +152,12 @@ def check_columns(questions: Sequence[Question], columns: Columns) -> list[Probl
 
 def _unlisted(question: Question, values: AnyArray) -> tuple[BoolArray, BoolArray]:
     """Which values (n,) are missing, and which are no level of the question."""
-    known, given = frozenset(question.levels), values.tolist()
-    if known.issuperset(given):
-        none = np.zeros(len(given), dtype=bool)
-        return none, none
+    unlisted = ~among(values, question.levels)
+    if not unlisted.any():
+        return unlisted, unlisted
     # NaN alone differs from itself.
-    absent = np.array([one is None or one != one for one in given], dtype=bool)
-    return absent, ~absent & np.array([one not in known for one in given], dtype=bool)
+    absent = np.array([one is None or one != one for one in values.tolist()], dtype=bool)
+    return absent, unlisted & ~absent
 
 
 def missing_answers(questions: Sequence[Question], columns: Columns, row: int = 0) -> list[str]:

@@ -21,6 +21,7 @@ from riskengine.profiles.drift import SHIFTED, STABLE, population_stability_inde
 from riskengine.profiles.feature import FAMILY_TITLES, Family, Feature, Purpose
 from riskengine.reporting.charts import EXPECTED, drift_chart, render
 from riskengine.reporting.report import Section, Table
+from riskengine.tables import text_objects
 from riskengine.vocabulary import AnyArray, FloatArray, Text
 
 _BINS = 24
@@ -113,8 +114,7 @@ def profile_sections(
 
 def _values(feature: Feature, column: arrow.Array) -> AnyArray:
     if feature.question.kind == "level":
-        levels: AnyArray = column.to_numpy(zero_copy_only=False).astype(object)
-        return levels
+        return text_objects(column)
     numbers: AnyArray = column.cast(arrow.float64()).to_numpy(zero_copy_only=False)
     return numbers
 

@@ -24,22 +24,7 @@ from riskengine.store.records import (
 from riskengine.store.sealing import Plain, Sealer
 
 __all__ = [
-    "Acceptance",
-    "Database",
-    "Feedback",
-    "GroupCommit",
-    "Plain",
-    "ProfileStore",
-    "Record",
-    "Sealer",
-    "ShadowPrice",
-    "StoredDecision",
-    "StoredProfile",
-    "StoredQuote",
-    "read_acceptance",
-    "read_by_key",
-    "read_decision",
-    "read_feedback_by_key",
-    "read_quote",
-    "write_records",
+    "Acceptance", "Database", "Feedback", "GroupCommit", "Plain", "ProfileStore", "Record",
+    "Sealer", "ShadowPrice", "StoredDecision", "StoredProfile", "StoredQuote", "read_acceptance",
+    "read_by_key", "read_decision", "read_feedback_by_key", "read_quote", "write_records",
 ]  # fmt: skip

@@ -113,11 +113,11 @@ def write_records(connection: sa.Connection, records: Sequence[Record], sealer: 
         rows = [row(record, sealer) for record in records if isinstance(record, kind)]
         if rows:
             connection.execute(table.insert(), rows)
-    for key, table in (("quote_id", QUOTE_MEMBERS), ("decision_id", DECISION_MEMBERS)):
+    for kind, key, table in _HOUSEHOLDS:
         others = [
             {key: getattr(one, key), "member": sealer.pseudonym(member)}
             for one in records
-            if isinstance(one, StoredQuote | StoredDecision) and hasattr(one, key)
+            if isinstance(one, kind)
             for member in one.others
         ]
         if others:
@@ -200,26 +200,23 @@ def _quote(row: sa.Row[tuple[object, ...]] | None, sealer: Sealer) -> StoredQuot
 
 
 def _quote_row(quote: StoredQuote, sealer: Sealer) -> dict[str, object]:
-    about = f"quotes/{quote.quote_id}"
     return {
         "quote_id": quote.quote_id,
-        "client": quote.client,
         "idempotency_key": quote.idempotency_key,
         "request_digest": quote.request_digest,
-        "market": quote.market,
-        "release": quote.release,
-        "member": None if quote.member_id is None else sealer.pseudonym(quote.member_id),
-        "created_at": _naive(quote.created_at),
         "valid_until": _naive(quote.valid_until),
-        "inputs": sealer.seal(quote.inputs, about),
-        "body": sealer.seal(quote.body, about),
+        **_answered(quote, f"quotes/{quote.quote_id}", sealer),
     }
 
 
 def _decision_row(one: StoredDecision, sealer: Sealer) -> dict[str, object]:
     about = f"decisions/{one.decision_id}"
+    return {"decision_id": one.decision_id, **_answered(one, about, sealer)}
+
+
+def _answered(one: StoredQuote | StoredDecision, about: str, sealer: Sealer) -> dict[str, object]:
+    """The columns of everything that was asked and answered."""
     return {
-        "decision_id": one.decision_id,
         "client": one.client,
         "market": one.market,
         "release": one.release,
@@ -264,4 +261,8 @@ _TABLES: tuple[tuple[type, sa.Table, Callable[..., dict[str, object]]], ...] = (
     (Acceptance, ACCEPTANCES, _acceptance_row),
     (Feedback, FEEDBACK, _feedback_row),
     (ShadowPrice, SHADOW_PRICES, _shadow_row),
+)
+_HOUSEHOLDS: tuple[tuple[type[StoredQuote | StoredDecision], str, sa.Table], ...] = (
+    (StoredQuote, "quote_id", QUOTE_MEMBERS),
+    (StoredDecision, "decision_id", DECISION_MEMBERS),
 )

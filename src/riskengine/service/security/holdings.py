@@ -46,14 +46,19 @@ def holdings_of(cipher: FieldCipher) -> tuple[MemberRows, ...]:
     """The rows of members in every table of the store, with the cipher that opens them."""
     quoted = partial(_theirs, cipher, QUOTES, QUOTE_MEMBERS, "quote_id")
     advised = partial(_theirs, cipher, DECISIONS, DECISION_MEMBERS, "decision_id")
-    told = partial(_told, cipher)
     return (
         MemberRows(
             "profiles", PROFILES, partial(_named, cipher, PROFILES.c.member_id), deleted,
             partial(_profile_told, cipher),
         ),
-        MemberRows("quotes", QUOTES, quoted, partial(_quote_erased, cipher), told),
-        MemberRows("decisions", DECISIONS, advised, partial(_decision_erased, cipher), told),
+        MemberRows(
+            "quotes", QUOTES, quoted, partial(_quote_erased, cipher),
+            partial(_told, cipher, QUOTES),
+        ),
+        MemberRows(
+            "decisions", DECISIONS, advised, partial(_decision_erased, cipher),
+            partial(_told, cipher, DECISIONS),
+        ),
         _households(cipher, QUOTE_MEMBERS, "quote_id", "households"),
         _households(cipher, DECISION_MEMBERS, "decision_id", "decision_households"),
         MemberRows(
@@ -65,8 +70,8 @@ def holdings_of(cipher: FieldCipher) -> tuple[MemberRows, ...]:
             | FEEDBACK.c.decision_id.in_(
                 sa.select(DECISIONS.c.decision_id).where(advised(member_id))
             ),
-            lambda row: {"detail": cipher.seal(ERASED, f"feedback/{row['feedback_id']}")},
-            told,
+            lambda row: {"detail": cipher.seal(ERASED, _about(FEEDBACK, row))},
+            partial(_told, cipher, FEEDBACK),
         ),
         MemberRows(
             "consents",
@@ -108,16 +113,16 @@ def _profile_told(cipher: FieldCipher, row: Row, _: str) -> dict[str, Any]:
     return {"as_of": row["as_of"], "features": json.loads(opened)}
 
 
-def _about(row: Row) -> str:
+def _about(table: sa.Table, row: Row) -> str:
     """What a sealed column of a row is bound to: the table and the key."""
-    if "feedback_id" in row:
-        return f"feedback/{row['feedback_id']}"
-    return f"quotes/{row['quote_id']}" if "quote_id" in row else f"decisions/{row['decision_id']}"
+    (key,) = table.primary_key
+    return f"{table.name}/{row[key.name]}"
 
 
-def _told(cipher: FieldCipher, row: Row, member_id: str) -> dict[str, Any]:
+def _told(cipher: FieldCipher, table: sa.Table, row: Row, member_id: str) -> dict[str, Any]:
+    about = _about(table, row)
     found = {
-        name: json.loads(cipher.unseal(value, _about(row))) if isinstance(value, bytes) else value
+        name: json.loads(cipher.unseal(value, about)) if isinstance(value, bytes) else value
         for name, value in row.items()
         if name not in {"member", "idempotency_key", "request_digest"}
     }
@@ -147,14 +152,16 @@ def own_parts(document: Any, mine: Sequence[bool]) -> Any:
 
 
 def _quote_erased(cipher: FieldCipher, row: Row) -> dict[str, Any]:
+    about = _about(QUOTES, row)
     emptied = {
-        name: json.dumps(without(json.loads(cipher.unseal(row[name], _about(row))), _ANSWERS))
+        name: json.dumps(without(json.loads(cipher.unseal(row[name], about)), _ANSWERS))
         for name in ("inputs", "body")
     }
-    sealed = {name: cipher.seal(text.encode(), _about(row)) for name, text in emptied.items()}
+    sealed = {name: cipher.seal(text.encode(), about) for name, text in emptied.items()}
     return {"member": None, "request_digest": None, "idempotency_key": None, **sealed}
 
 
 def _decision_erased(cipher: FieldCipher, row: Row) -> dict[str, Any]:
     """Advice is all about the member: that there was some, and when, is what stays."""
-    return {"member": None, **dict.fromkeys(("inputs", "body"), cipher.seal(ERASED, _about(row)))}
+    about = _about(DECISIONS, row)
+    return {"member": None, **{n: cipher.seal(ERASED, about) for n in ("inputs", "body")}}
