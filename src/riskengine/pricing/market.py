@@ -39,11 +39,12 @@ from riskengine.products.rate_book_edition import (
 )
 from riskengine.vocabulary import AnyArray, Columns, FloatArray, IntArray, Operation
 
-_NAMES = {
+STEP_NAMES = {
     Unit.CURRENCY: ("pure_premium", "actuarial_value"),
     Unit.DAYS: ("expected_days", "payment_per_day"),
     Unit.EVENTS: ("expected_events", "payment_per_event"),
 }
+"""The first step of a benefit and the one that leads to what is paid, by the unit of its peril."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,7 +280,7 @@ def _benefit_steps(
 ) -> tuple[Step, ...]:
     """Mean, trend, what is paid for each unit of it, and of money the use that cover induces."""
     mean, trend = places[peril].mean, market.table.trend[peril]
-    start, benefit = _NAMES[peril.unit]
+    start, benefit = STEP_NAMES[peril.unit]
     ratio = paid / (trend * mean)
     planned: list[Planned] = [
         (start, Operation.START, mean),

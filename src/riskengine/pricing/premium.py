@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
+from math import floor
 from typing import TypeAlias
 
 import numpy as np
@@ -18,6 +19,8 @@ from riskengine.products.rate_book import Loadings
 from riskengine.vocabulary import FloatArray, IntArray, Operation
 
 CENT = Decimal("0.01")
+_MOST = 1e12
+_NO_PREMIUM = "a premium is negative, too large or not a number: check the inputs of its chain"
 Planned: TypeAlias = tuple[str, Operation, FloatArray | float]
 """A step still to be taken: its name, what it does, and with which value."""
 
@@ -147,16 +150,32 @@ def round_half_up(amount: FloatArray) -> IntArray:
     >>> round_half_up(np.array([1.005, 2.675, 2.6749])).tolist()
     [101, 268, 267]
     """
-    if not ((amount >= 0) & (amount < 1e12)).all():
-        message = "a premium is negative, too large or not a number: check the inputs of its chain"
-        raise InputError(message)
+    if not ((amount >= 0) & (amount < _MOST)).all():
+        raise InputError(_NO_PREMIUM)
     scaled = amount * 100
     cents = np.floor(scaled + 0.5).astype(np.int64)
     near_half = np.abs(scaled - np.floor(scaled) - 0.5) < 1e-9 * np.maximum(scaled, 1.0)
     for row in near_half.nonzero()[0]:
-        exact = Decimal(repr(float(amount[row]))).quantize(CENT, ROUND_HALF_UP)
-        cents[row] = int(exact * 100)
+        cents[row] = _exact_cents(float(amount[row]))
     return cents
+
+
+def cents_half_up(amount: float) -> int:
+    """`round_half_up` of one amount.
+
+    >>> cents_half_up(1.005)
+    101
+    """
+    if not 0 <= amount < _MOST:
+        raise InputError(_NO_PREMIUM)
+    scaled = amount * 100
+    if abs(scaled - floor(scaled) - 0.5) < 1e-9 * max(scaled, 1.0):
+        return _exact_cents(amount)
+    return floor(scaled + 0.5)
+
+
+def _exact_cents(amount: float) -> int:
+    return int(Decimal(repr(amount)).quantize(CENT, ROUND_HALF_UP) * 100)
 
 
 def as_decimal(cents: int) -> Decimal:
@@ -166,3 +185,12 @@ def as_decimal(cents: int) -> Decimal:
     Decimal('1234.50')
     """
     return (Decimal(cents) / 100).quantize(CENT)
+
+
+def money_text(cents: int) -> str:
+    """Cents, 0 or more, as an amount of money in decimal digits.
+
+    >>> money_text(123405)
+    '1234.05'
+    """
+    return f"{cents // 100}.{cents % 100:02d}"

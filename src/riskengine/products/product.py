@@ -1,6 +1,7 @@
 """A health product as data: its plans, for whom they are, and their texts in both languages."""
 
 from datetime import date
+from math import floor
 from typing import Annotated
 
 import numpy as np
@@ -36,6 +37,11 @@ def completed_years(age: FloatArray) -> FloatArray:
     [20.0, 21.0, 21.0]
     """
     return np.floor(age + _ONE_DAY)
+
+
+def whole_years(age: float) -> int:
+    """`completed_years` of one age, which is a number."""
+    return floor(age + _ONE_DAY)
 
 
 class AgeRange(Frozen):

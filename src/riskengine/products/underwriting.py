@@ -5,9 +5,11 @@ answer that is unknown never counts as harmless: a rule that hangs on it refers 
 what is missing. Left out: reading the files (`riskengine.products.rate_book_read`).
 """
 
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,16 @@ from riskengine.errors import AnswerError, InputError, Problem
 from riskengine.products.product import LaxDate
 from riskengine.products.rate_book_numbers import Positive
 from riskengine.tables import among
-from riskengine.vocabulary import AnyArray, BoolArray, Columns, FloatArray, Frozen, IntArray, Text
+from riskengine.vocabulary import (
+    Answer,
+    AnyArray,
+    BoolArray,
+    Columns,
+    FloatArray,
+    Frozen,
+    IntArray,
+    Text,
+)
 
 Levels = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
 
@@ -42,6 +53,7 @@ class Severity(IntEnum):
     DECLINE = 4
 
 
+_TOLERANCE = 1e-12
 _TOO_MUCH = Text(
     zh="加费合计超过费率手册的上限，需人工核保。",
     en="The loadings add up to more than the rate book allows; an underwriter decides.",
@@ -173,20 +185,86 @@ class Decisions:
         Reasons are of the rules that hold, as rule and text; `missing` is what open rules ask.
         """
         rules = self.underwriting.rules
-        held = [rule for rule, fired in zip(rules, self.fired[:, row], strict=True) if fired]
-        waiting = [rule for rule, open_ in zip(rules, self.open_[:, row], strict=True) if open_]
-        reasons = [(rule.rule, rule.reason) for rule in held]
-        if self.too_much[row]:
-            reasons.append(("loading_too_high", _TOO_MUCH))
-        asked = {test.field for rule in waiting for test in rule.when}
-        unknown = dict(zip(self.underwriting.fields, self.unknown[:, row], strict=True))
-        return Decision(
-            outcome=Outcome[Severity(int(self.severity[row])).name],
-            loading=float(self.loading[row]),
-            exclusions=tuple(rule.exclusion for rule in held if rule.exclusion is not None),
-            reasons=tuple(reasons),
-            missing=tuple(name for name in sorted(asked) if unknown[name]),
+        unknown = zip(self.underwriting.fields, self.unknown[:, row], strict=True)
+        found = _Found(
+            [rule for rule, fired in zip(rules, self.fired[:, row], strict=True) if fired],
+            [rule for rule, open_ in zip(rules, self.open_[:, row], strict=True) if open_],
+            float(self.loading[row]),
+            bool(self.too_much[row]),
+            {name for name, missing in unknown if missing},
         )
+        return found.told(Severity(int(self.severity[row])))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the rules say of one member: those that hold, and those that hang on an answer."""
+
+    held: list[UnderwritingRule]
+    waiting: list[UnderwritingRule]
+    loading: float
+    too_much: bool
+    unknown: AbstractSet[str]
+
+    def told(self, severity: Severity) -> Decision:
+        reasons = [(rule.rule, rule.reason) for rule in self.held]
+        if self.too_much:
+            reasons.append(("loading_too_high", _TOO_MUCH))
+        asked = {test.field for rule in self.waiting for test in rule.when}
+        return Decision(
+            outcome=Outcome[severity.name],
+            loading=self.loading,
+            exclusions=tuple(rule.exclusion for rule in self.held if rule.exclusion is not None),
+            reasons=tuple(reasons),
+            missing=tuple(sorted(asked & self.unknown)),
+        )
+
+
+class OneDecision:
+    """`underwrite` for one member at a time, from plain answers; None is an unknown one."""
+
+    def __init__(self, underwriting: Underwriting, most_loading: float) -> None:
+        self._fields = underwriting.fields
+        self._most = most_loading + _TOLERANCE
+        self._rules = [
+            (rule, Severity[rule.outcome.name], [_test(test) for test in rule.when])
+            for rule in underwriting.rules
+        ]
+
+    def of(self, answers: Mapping[str, Answer]) -> Decision:
+        """The decision; answers are such as can be given (`answer_problems`)."""
+        severity, loading = Severity.ACCEPT, 0.0
+        held, waiting = [], []
+        for rule, outcome, tests in self._rules:
+            holds = possible = True
+            for field, met in tests:
+                value = answers.get(field)
+                if value is None:
+                    holds = False
+                elif not met(value):
+                    holds = possible = False
+                    break
+            if holds:
+                held.append(rule)
+                severity = max(severity, outcome)
+                loading += 0.0 if rule.loading is None else rule.loading.value
+            elif possible:
+                waiting.append(rule)
+                severity = max(severity, Severity.REFER)
+        too_much = loading > self._most
+        if too_much:
+            severity = max(severity, Severity.REFER)
+        unknown = {name for name in self._fields if answers.get(name) is None} if waiting else set()
+        return _Found(held, waiting, loading, too_much, unknown).told(severity)
+
+
+def _test(test: Condition) -> tuple[str, Callable[[Any], bool]]:
+    """The field of a condition, and whether an answer that is known meets it."""
+    if test.one_of is not None:
+        return test.field, frozenset(test.one_of).__contains__
+    if test.at_least is not None:
+        return test.field, test.at_least.__le__
+    return test.field, (test.below or 0.0).__gt__
 
 
 def underwrite(
@@ -228,7 +306,7 @@ def underwrite(
         severity = np.maximum(severity, open_[at] * int(Severity.REFER))
         if rule.loading is not None:
             loading = loading + np.where(holds, rule.loading.value, 0.0)
-    too_much = loading > most_loading + 1e-12
+    too_much = loading > most_loading + _TOLERANCE
     severity = np.maximum(severity, too_much * int(Severity.REFER))
     unknown = np.zeros((len(answers), size), dtype=bool)
     for at, absent in enumerate(missing.values()):

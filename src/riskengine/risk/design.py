@@ -106,6 +106,11 @@ class Design:
         return np.hstack([plain, *encoded])
 
     @property
+    def widths(self) -> tuple[int, ...]:
+        """How many levels each plain column has; a number has none."""
+        return (*(0 for _ in self.numeric), *(len(known) for known in self.levels.values()))
+
+    @property
     def paired(self) -> tuple[tuple[int, int, int], ...]:
         """The GLM's columns of `pairs`: places of both, and a level of the second for a number.
 
@@ -123,8 +128,7 @@ class Design:
 
         A number where the category has its level, else missing; the code of two categories.
         """
-        found = np.empty((len(plain), len(self.paired)))
-        widths = [0] * len(self.numeric) + [len(known) for known in self.levels.values()]
+        found, widths = np.empty((len(plain), len(self.paired))), self.widths
         for column, (first, second, level) in enumerate(self.paired):
             if level < 0:
                 found[:, column] = plain[:, first] * widths[second] + plain[:, second]

@@ -1,16 +1,18 @@
-"""LightGBM's trees evaluated many rows at a time: the same bits, several times faster.
+"""LightGBM's trees without following a branch: the same bits, many times faster.
 
-Every node is looked at instead of followed: a value becomes its rank among the thresholds of its
-column, a node that sends a row to the right strikes the leaves on its left from the row's bitmask,
-and the first leaf that is left is the row's. So the work of a block of rows is whole-vector
-arithmetic without a jump. Comparisons are exact, and leaves add up in LightGBM's order. What it
-cannot do as LightGBM does, it refuses with `UnsupportedTreesError`, and a forest is checked on
-probes against LightGBM before it serves (`riskengine.risk.scoring`).
-Reference: Lucchese et al. (2015), QuickScorer, and its vectorised form of 2016.
+A node that sends a row to the right strikes the leaves on its left, and the first leaf that no node
+strikes is the row's. Which nodes do so hangs on the rank of a value among the thresholds of its
+column alone, so with the nodes of a column in order of their thresholds they are the first few. At
+every so many of them what they leave of all trees is kept: a row takes the last such state of each
+column, and strikes for the rest of its nodes. Comparisons are exact, and leaves add up in
+LightGBM's order. What it cannot do as LightGBM does, it refuses with `UnsupportedTreesError`, and a
+forest is checked on probes against LightGBM before it serves (`riskengine.risk.scoring`).
+Reference: Lucchese et al. (2015), QuickScorer; the kept states are ours.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,11 +20,13 @@ import numpy as np
 from riskengine.errors import RiskEngineError
 from riskengine.vocabulary import AnyArray, FloatArray, IntArray
 
-_FEW = 4
-"""Rows up to which one after the other is faster than a block."""
 _MOST_LEAVES = 64
 _DE_BRUIJN = {32: 0x077CB531, 64: 0x03F79D71B4CB0A89}
 _SHIFT = {32: 27, 64: 58}
+_STRIDE = 64
+"""Nodes from one kept state of a column to the next, at least."""
+_MOST_BYTES = 1 << 23
+"""What the kept states of a forest may take; then they lie further apart."""
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 _NONE, _ZERO = 0, 1
 
@@ -36,23 +40,29 @@ class _Forest(NamedTuple):
 
     A column is a feature with the side its missing values go to: `feature` (columns,), `cuts` all
     thresholds, those of a column between its `first_cut` (columns + 1,), and `missing` (columns,)
-    the rank of a missing value. A category has no cuts; its `missing` is the code that stands for
-    all without a level. A node has its `column`, the last `rank` that goes left, and `mask`, the
-    leaves that remain if a row goes right; a rank of -1 - i says row i of `levels`: whether a code
-    goes left. Trees have nodes between `first_node` (trees + 1,), their place in the result
-    (`slot`), and the leaves' values by the hash of their bit, (trees, bits).
+    the rank of a missing value. `struck` says how many nodes of the column send a value of each
+    rank to the right, from its place `first_struck` (columns,) on. A category has no cuts: its rank
+    is the code, `missing` stands for all without a level, and each code has a state of its own.
+
+    Nodes lie by column, from `first_node` (columns,) on: their `tree`, and in `mask` the leaves
+    that remain of it. `states` (states, trees) are the leaves that remain after every `stride`
+    nodes of a column, from `first_state` (columns,) on. Trees lie by their place in the result,
+    from `first_tree` (slots + 1,) on, with the leaves' values by the hash of their bit,
+    (trees, bits).
     """
 
     feature: IntArray
     missing: IntArray
     cuts: FloatArray
     first_cut: IntArray
-    column: IntArray
-    rank: IntArray
+    struck: IntArray
+    first_struck: IntArray
+    tree: AnyArray
     mask: AnyArray
-    levels: AnyArray
     first_node: IntArray
-    slot: IntArray
+    states: AnyArray
+    first_state: IntArray
+    first_tree: IntArray
     values: FloatArray
 
 
@@ -63,21 +73,32 @@ class FastTrees:
     boosters: int
     classes: int
     forest: _Forest
+    stride: int
     features: int
 
     def raw(self, matrix: FloatArray) -> FloatArray:
         """Raw scores of rows (n, features), as LightGBM's, (boosters, n, classes)."""
-        found = np.zeros((self.boosters * self.classes, len(matrix)))
-        rows = np.ascontiguousarray(matrix, dtype=np.float64)
-        bits = self.forest.values.shape[1]
-        width = self.forest.mask.dtype.type
-        how = (width(_DE_BRUIJN[bits]), width(_SHIFT[bits]), width((1 << bits) - 1))
-        # Imported when asked for: numba takes a while.
-        from riskengine.risk.tree_kernels import block, few
+        found = self.by_slot(np.ascontiguousarray(matrix, dtype=np.float64))
+        shaped = found.reshape(len(matrix), self.boosters, self.classes)
+        return np.ascontiguousarray(np.moveaxis(shaped, 1, 0))
 
-        (few if len(rows) <= _FEW else block)(self.forest, rows, how, found)
-        shaped = found.reshape(self.boosters, self.classes, len(matrix))
-        return np.ascontiguousarray(np.moveaxis(shaped, 1, 2))
+    def by_slot(self, rows: FloatArray) -> FloatArray:
+        """Raw scores of rows (n, features), contiguous, as (n, boosters * classes)."""
+        found = np.empty((len(rows), self.boosters * self.classes))
+        self._kernel(*self.forest, *self._how, rows, found)
+        return found
+
+    @cached_property
+    def _kernel(self) -> Any:
+        # Imported when asked for: numba takes a while.
+        from riskengine.risk.tree_kernels import score
+
+        return score
+
+    @cached_property
+    def _how(self) -> tuple[int, AnyArray, AnyArray]:
+        bits, width = self.forest.values.shape[1], self.forest.mask.dtype.type
+        return self.stride, width(_DE_BRUIJN[bits]), width(_SHIFT[bits])
 
     def probes(self, rows: int = 64) -> FloatArray:
         """Rows on, next to and between the thresholds, and with what is missing or unknown."""
@@ -90,13 +111,16 @@ class FastTrees:
                 near = np.r_[cuts, np.nextafter(cuts, np.inf), np.nextafter(cuts, -np.inf)]
                 found[:, feature] = rng.choice(near, rows)
             else:
-                found[:, feature] = rng.integers(-1, self.forest.levels.shape[1] + 2, rows)
+                found[:, feature] = rng.integers(-1, self.forest.missing[column] + 3, rows)
         found[rng.random(found.shape) < 0.1] = np.nan
         return found
 
 
-def fast_trees(texts: Sequence[str]) -> FastTrees:
-    """The boosters of these model texts; raises `UnsupportedTreesError` for what it cannot."""
+def fast_trees(texts: Sequence[str], places: Sequence[Sequence[int]] | None = None) -> FastTrees:
+    """The boosters of these model texts; raises `UnsupportedTreesError` for what it cannot.
+
+    `places` has, for each booster, where in a row each of its features stands; as numbered if None.
+    """
     heads, trees = zip(*(_parsed(text) for text in texts), strict=True)
     classes = {int(head["num_tree_per_iteration"]) for head in heads}
     if len(classes) != 1 or any("average_output" in head for head in heads):
@@ -108,14 +132,23 @@ def fast_trees(texts: Sequence[str]) -> FastTrees:
         for place, of_one in enumerate(trees)
         for at in range(len(of_one))
     ]
-    every = [_Tree(fields) for of_one in trees for fields in of_one]
+    every = [
+        _Tree(fields, None if places is None else places[of])
+        for of, of_one in enumerate(trees)
+        for fields in of_one
+    ]
     leaves = max((len(tree.leaves) for tree in every), default=1)
     if leaves > _MOST_LEAVES:
         message = f"a tree of {leaves} leaves is left to LightGBM: at most {_MOST_LEAVES} fit"
         raise UnsupportedTreesError(message)
-    features = max(int(head["max_feature_idx"]) for head in heads) + 1
-    forest = _flat(every, slots, 32 if leaves <= 32 else 64)
-    return FastTrees(len(texts), per_round, forest, features)
+    features = 1 + max(
+        max(places[at]) if places else int(head["max_feature_idx"]) for at, head in enumerate(heads)
+    )
+    # Trees of one place in the result lie together, in LightGBM's order.
+    order = sorted(range(len(every)), key=slots.__getitem__)
+    first_tree = np.searchsorted(sorted(slots), np.arange(len(texts) * per_round + 1))
+    forest, stride = _flat([every[at] for at in order], first_tree, 32 if leaves <= 32 else 64)
+    return FastTrees(len(texts), per_round, forest, stride, features)
 
 
 def _parsed(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
@@ -130,7 +163,7 @@ def _fields(block: str) -> dict[str, str]:
 class _Tree:
     """One tree of a model text: leaves from left to right, and what each node strikes."""
 
-    def __init__(self, fields: dict[str, str]) -> None:
+    def __init__(self, fields: dict[str, str], places: Sequence[int] | None) -> None:
         if fields.get("is_linear", "0") != "0":
             message = "linear trees are left to LightGBM"
             raise UnsupportedTreesError(message)
@@ -138,7 +171,8 @@ class _Tree:
         def numbers(name: str, kind: type) -> list[Any]:
             return [kind(word) for word in fields.get(name, "").split()]
 
-        self.feature: list[int] = numbers("split_feature", int)
+        split: list[int] = numbers("split_feature", int)
+        self.feature = split if places is None else [places[one] for one in split]
         self.threshold: list[float] = numbers("threshold", float)
         self.decision: list[int] = numbers("decision_type", int)
         self.bounds: list[int] = numbers("cat_boundaries", int)
@@ -190,46 +224,95 @@ class _Tree:
         )
 
 
-def _flat(trees: Sequence[_Tree], slots: Sequence[int], bits: int) -> _Forest:
-    cuts: dict[tuple[int, bool | None], set[float]] = {}
-    sets: dict[tuple[int, ...], int] = {}
-    for tree in trees:
+class _Column(NamedTuple):
+    """What the nodes of one column come to; see `_Forest`."""
+
+    cuts: Sequence[float]
+    missing: int
+    struck: Sequence[int]
+    tree: Sequence[int]
+    mask: Sequence[int]
+    states: Sequence[AnyArray]
+
+
+def _flat(trees: Sequence[_Tree], first_tree: IntArray, bits: int) -> tuple[_Forest, int]:
+    """The trees in arrays, and the stride of their states."""
+    nodes: dict[tuple[int, bool | None], list[tuple[int, int]]] = {}
+    for place, tree in enumerate(trees):
         for at in range(len(tree.feature)):
-            of_column = cuts.setdefault(tree.column(at), set())
-            if tree.categorical(at):
-                sets.setdefault(tree.codes(at), len(sets))
-            else:
-                of_column.add(tree.threshold[at])
-    rising = [sorted(values) for values in cuts.values()]
-    ranks = [{value: rank for rank, value in enumerate(values)} for values in rising]
-    places = {key: place for place, key in enumerate(cuts)}
-    known = 1 + max((code for codes in sets for code in codes), default=-1)
-    levels = np.zeros((len(sets), known + 1), dtype=np.bool_)
-    for codes, place in sets.items():
-        levels[place, list(codes)] = True
-    nodes = [(tree, at) for tree in trees for at in range(len(tree.feature))]
-    column = [places[tree.column(at)] for tree, at in nodes]
-    rank = [
-        -1 - sets[tree.codes(at)] if tree.categorical(at) else ranks[place][tree.threshold[at]]
-        for place, (tree, at) in zip(column, nodes, strict=True)
+            nodes.setdefault(tree.column(at), []).append((place, at))
+    full, kind = (1 << bits) - 1, np.uint32 if bits == 32 else np.uint64
+    needed = sum(map(len, nodes.values())) * len(trees) * bits // 8
+    stride = max(_STRIDE, -(-needed // _MOST_BYTES))
+    every = np.full(len(trees), full, dtype=kind)
+    columns = [
+        _category(trees, of_column, every, stride)
+        if left is None
+        else _numbers(trees, of_column, every, (stride, left))
+        for (_, left), of_column in nodes.items()
     ]
-    full, shift = (1 << bits) - 1, _SHIFT[bits]
     values = np.zeros((len(trees), bits))
     for place, tree in enumerate(trees):
         for leaf, value in enumerate(tree.leaves):
-            values[place, ((1 << leaf) * _DE_BRUIJN[bits] & full) >> shift] = value
-    missing = [known if left is None else 0 if left else len(cuts[f, left]) for f, left in cuts]
-    mask = [full & ~tree.struck[at] for tree, at in nodes]
-    return _Forest(
-        feature=np.array([feature for feature, _ in cuts], dtype=np.int64),
-        missing=np.array(missing, dtype=np.int32),
-        cuts=np.array([cut for one in rising for cut in one], dtype=np.float64),
-        first_cut=np.cumsum([0, *map(len, rising)], dtype=np.int64),
-        column=np.array(column, dtype=np.int64),
-        rank=np.array(rank, dtype=np.int32),
-        mask=np.array(mask, dtype=np.uint32 if bits == 32 else np.uint64),
-        levels=levels,
-        first_node=np.cumsum([0, *(len(tree.feature) for tree in trees)], dtype=np.int64),
-        slot=np.array(slots, dtype=np.int64),
+            values[place, ((1 << leaf) * _DE_BRUIJN[bits] & full) >> _SHIFT[bits]] = value
+    states = [state for column in columns for state in column.states]
+    forest = _Forest(
+        feature=np.array([feature for feature, _ in nodes], dtype=np.int64),
+        missing=np.array([column.missing for column in columns], dtype=np.int64),
+        cuts=np.array([cut for column in columns for cut in column.cuts], dtype=np.float64),
+        first_cut=_starts([len(column.cuts) for column in columns]),
+        struck=np.array([n for column in columns for n in column.struck], dtype=np.int64),
+        first_struck=_starts([len(column.struck) for column in columns]),
+        tree=np.array([tree for column in columns for tree in column.tree], dtype=np.uint32),
+        mask=np.array([mask for column in columns for mask in column.mask], dtype=kind),
+        first_node=_starts([len(column.tree) for column in columns]),
+        states=np.array(states, dtype=kind).reshape(len(states), len(trees)),
+        first_state=_starts([len(column.states) for column in columns]),
+        first_tree=first_tree.astype(np.int64),
         values=values,
     )
+    return forest, stride
+
+
+def _starts(sizes: Sequence[int]) -> IntArray:
+    return np.cumsum([0, *sizes], dtype=np.int64)
+
+
+def _numbers(
+    trees: Sequence[_Tree],
+    nodes: Sequence[tuple[int, int]],
+    every: AnyArray,
+    how: tuple[int, bool],
+) -> _Column:
+    """A column of numbers, whose missing ones go left or right (`how`, after the stride)."""
+    stride, missing_left = how
+    rising = sorted(nodes, key=lambda node: trees[node[0]].threshold[node[1]])
+    thresholds = [trees[tree].threshold[at] for tree, at in rising]
+    cuts = sorted({*thresholds})
+    # Of rank r are values above r cuts: nodes of a cut below them send them to the right.
+    struck = [0, *np.searchsorted(thresholds, cuts, side="right").tolist()]
+    alive, states, masks = every.copy(), [every.copy()], []
+    for done, (tree, at) in enumerate(rising, start=1):
+        masks.append(int(every[0]) & ~trees[tree].struck[at])
+        alive[tree] &= masks[-1]
+        if done % stride == 0:
+            states.append(alive.copy())
+    missing = 0 if missing_left else len(cuts)
+    return _Column(cuts, missing, struck, [tree for tree, _ in rising], masks, states)
+
+
+def _category(
+    trees: Sequence[_Tree], nodes: Sequence[tuple[int, int]], every: AnyArray, stride: int
+) -> _Column:
+    """A column of codes: a state for each, and a last one for all without a level."""
+    goes_left = [(tree, at, frozenset(trees[tree].codes(at))) for tree, at in nodes]
+    known = 1 + max((code for *_, codes in goes_left for code in codes), default=-1)
+    states = []
+    for code in range(known + 1):
+        alive = every.copy()
+        for tree, at, codes in goes_left:
+            if code not in codes:
+                alive[tree] &= int(every[0]) & ~trees[tree].struck[at]
+        states.append(alive)
+    # As if every code were as many nodes as lie between two states.
+    return _Column([], known, [code * stride for code in range(known + 1)], [], [], states)

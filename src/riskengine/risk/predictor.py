@@ -13,9 +13,10 @@ import lightgbm as lgb
 import numpy as np
 
 from riskengine.risk.design import Design
+from riskengine.risk.fast_trees import FastTrees
 from riskengine.risk.scoring import TreeScorer, tree_scorer
 from riskengine.risk.terms import FactorTable
-from riskengine.vocabulary import Columns, FloatArray
+from riskengine.vocabulary import AnyArray, Columns, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,11 @@ class Share:
     @cached_property
     def _scorers(self) -> dict[int, tuple[TreeScorer, ...]]:
         return {}
+
+    def is_fast(self, width: int) -> bool:
+        """Whether fast trees score all boosters on one matrix of `width` columns."""
+        self.raw([np.zeros((1, width))])
+        return all(isinstance(one, FastTrees) for one in self._scorers[1])
 
     def raw(self, matrices: Sequence[FloatArray]) -> FloatArray:
         """Raw scores (boosters, n, classes) of the models' matrices, (n, features) each."""
@@ -106,7 +112,7 @@ class Predictor:
             found[: len(share.boosters)] += share.weight * share.raw(matrices)
         if self.table_weight:
             told = np.zeros(found.shape[1:])
-            for part in np.moveaxis(self._table_parts(plain, codes), 1, 0):
+            for part in np.moveaxis(self.table_parts(plain, codes), 1, 0):
                 told += part
             found += self.table_weight * told
         return found
@@ -130,7 +136,7 @@ class Predictor:
                 parts[:, : told.shape[2] - 1] += scale * np.moveaxis(told[:, :, :-1], 1, 2)
                 base += scale * told[0, :, -1] if len(told) else 0.0
         if self.table_weight:
-            added = self._table_parts(plain, codes)
+            added = self.table_parts(plain, codes)
             parts[:, : added.shape[1]] += self.table_weight * added
         return base, self._by_feature(parts)
 
@@ -142,13 +148,32 @@ class Predictor:
                 found[:, names.index(owner)] += parts[:, place] / len(owners)
         return found
 
-    def _table_parts(self, plain: FloatArray, codes: np.ndarray) -> FloatArray:
-        encoded = np.repeat(codes.astype(np.float64), 2, axis=1)
-        columns = np.hstack([plain, encoded, self.design.pair_columns(plain)])
+    def table_parts(self, plain: FloatArray, codes: IntArray) -> FloatArray:
+        """What each table adds to each row, (n, tables, classes), before `table_weight`."""
+        from riskengine.risk.table_kernels import add_tables
+
+        # Each encoding is two columns of the matrix.
+        rows = np.hstack([plain, np.repeat(codes, 2, axis=1)]) if codes.size else plain
         found = np.empty((len(plain), len(self.tables), self.classes))
-        for place, table in enumerate(self.tables):
-            found[:, place] = table.score(columns[:, place])
+        add_tables(*self._flat_tables, np.ascontiguousarray(rows), found)
         return found
+
+    @cached_property
+    def _flat_tables(self) -> tuple[AnyArray, ...]:
+        """The tables as `add_tables` reads them."""
+        own, widths = len(self.design.names), self.design.widths
+        columns = [(place, -1, -1, 0) for place in range(own)]
+        columns += [(*pair, widths[pair[1]]) for pair in self.design.paired]
+        sizes = [[len(getattr(one, part)) for one in self.tables] for part in ("points", "values")]
+        starts = [np.cumsum([0, *of_part]) for of_part in sizes]
+        return (
+            np.array(columns, dtype=np.int64).reshape(-1, 4),
+            starts[0],
+            np.concatenate([one.points for one in self.tables]),
+            starts[1],
+            np.concatenate([one.values for one in self.tables]),
+            np.stack([one.missing for one in self.tables]),
+        )
 
 
 def average_tables(

@@ -13,8 +13,10 @@ from typing_extensions import TypedDict
 
 from riskengine.market_engine import MarketQuote
 from riskengine.market_release import MarketRelease
+from riskengine.market_single import SingleQuote
 from riskengine.pricing.market import PlanPrice
-from riskengine.pricing.premium import as_decimal
+from riskengine.pricing.one_member import PlainPrice
+from riskengine.pricing.premium import money_text
 from riskengine.products.benefit import Benefit
 from riskengine.products.underwriting import Decision
 from riskengine.profiles.questions import Question
@@ -129,6 +131,56 @@ def market_prices_body(
     }
 
 
+def single_prices_body(
+    release: MarketRelease, quote: SingleQuote, start: date, who: tuple[str | None, date | None]
+) -> MarketPricesBody:
+    """The same of a quote for one member; `who` is their id and the day of their profile."""
+    member_id, profile_as_of = who
+    return {
+        "market": release.catalogue.market,
+        "release": release.hash,
+        "edition": quote.edition,
+        "start": start,
+        "currency": release.catalogue.currency,
+        "members": [
+            {
+                "member_id": member_id,
+                "profile_as_of": profile_as_of,
+                "missing_answers": quote.missing,
+            }
+        ],
+        "decisions": [_decision(quote.decision)],
+        "offers": [_single_plan(price) for price in quote.prices],
+        "refused": [],
+    }
+
+
+def _single_plan(price: PlainPrice) -> PlanQuoteMessage:
+    plan, cents = price.plan, price.instalment_cents
+    yearly = money_text(cents * price.payments)
+    return {
+        "plan": plan.plan,
+        "product": plan.product,
+        "name": text_message(plan.name),
+        "summary": text_message(plan.summary),
+        "exclusions": text_message(plan.exclusions),
+        "household_premium": yearly,
+        "payments": price.payments,
+        "members": [
+            {
+                "offered_premium": yearly,
+                "instalment_premium": yearly if price.payments == 1 else money_text(cents),
+                "benefits": [
+                    {"benefit": one.benefit, "peril": one.peril.value, "steps": one.steps}
+                    for one in price.benefits
+                ],
+                "technical": price.technical,
+                "offered": price.offered,
+            }
+        ],
+    }
+
+
 def _plan(release: MarketRelease, quote: MarketQuote, price: PlanPrice) -> PlanQuoteMessage:
     plan = release.catalogue.plan(price.plan)
     size = len(price.offered.instalment_cents)
@@ -138,7 +190,7 @@ def _plan(release: MarketRelease, quote: MarketQuote, price: PlanPrice) -> PlanQ
         "name": text_message(plan.name),
         "summary": text_message(plan.summary),
         "exclusions": text_message(plan.exclusions),
-        "household_premium": str(as_decimal(quote.premium_cents[plan.plan])),
+        "household_premium": money_text(quote.premium_cents[plan.plan]),
         "payments": price.offered.payments,
         "members": [_member(price, row) for row in range(size)],
     }
@@ -146,8 +198,8 @@ def _plan(release: MarketRelease, quote: MarketQuote, price: PlanPrice) -> PlanQ
 
 def _member(price: PlanPrice, row: int) -> MemberPriceMessage:
     return {
-        "offered_premium": str(as_decimal(int(price.offered.offered_cents[row]))),
-        "instalment_premium": str(as_decimal(int(price.offered.instalment_cents[row]))),
+        "offered_premium": money_text(int(price.offered.offered_cents[row])),
+        "instalment_premium": money_text(int(price.offered.instalment_cents[row])),
         "benefits": [
             {
                 "benefit": one.benefit,

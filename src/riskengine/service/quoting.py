@@ -13,6 +13,7 @@ from riskengine import engine
 from riskengine.errors import InputError, StoreError
 from riskengine.market_engine import quote_market
 from riskengine.market_release import MarketRelease
+from riskengine.market_single import quote_single
 from riskengine.profiles.questions import (
     answers_to_columns,
     household_to_columns,
@@ -25,6 +26,7 @@ from riskengine.service.market_contracts import (
     InsuredMessage,
     MarketPricesBody,
     market_prices_body,
+    single_prices_body,
 )
 from riskengine.vocabulary import Answer
 
@@ -92,6 +94,16 @@ def price(release: AnyRelease, asked: Asked) -> PricesBody | MarketPricesBody:
 
 
 def _price_market(release: MarketRelease, asked: Asked) -> MarketPricesBody:
+    if len(asked.members) == 1:
+        (known,) = asked.members
+        terms = (known.answers, asked.as_of, asked.plans, asked.payments)
+        if (single := quote_single(release, *terms)) is not None:
+            who = (known.member_id, known.profile_as_of)
+            return single_prices_body(release, single, asked.as_of, who)
+    return _price_household(release, asked)
+
+
+def _price_household(release: MarketRelease, asked: Asked) -> MarketPricesBody:
     columns = household_to_columns(release.questions, [one.answers for one in asked.members])
     terms = (asked.as_of, asked.plans, asked.payments)
     quote = quote_market(release, columns, *terms, checked=True)

@@ -1,0 +1,346 @@
+"""One member priced in plain numbers: the steps of `riskengine.pricing.market`, bit for bit.
+
+A live quote is for one member, and laying a single number out as a column costs far more than the
+arithmetic on it. What plans share is settled once (`OneMember`), so a quote is arithmetic alone.
+The columns remain the definition: whatever is out of the ordinary (a refusal, a mean off the grid,
+a household, terms of a renewal) gives None here, and the caller goes their way.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from typing_extensions import TypedDict
+
+from riskengine.pricing.benefit_table import Curve
+from riskengine.pricing.household import family_discount
+from riskengine.pricing.market import STEP_NAMES, OpenMarket
+from riskengine.pricing.offered import Terms, terms_problems
+from riskengine.pricing.perils import MeanGrid
+from riskengine.pricing.premium import cents_half_up
+from riskengine.products.benefit import Peril, Unit
+from riskengine.products.product import Plan, whole_years
+from riskengine.products.rate_book_edition import (
+    Edition,
+    FamilyDiscount,
+    FamilyTiers,
+    Instalment,
+    SumOfMembers,
+)
+from riskengine.products.rate_book_factors import FactorTable
+from riskengine.vocabulary import Operation
+
+Value: TypeAlias = float | str | None
+"""An answer: a number, a level, or None where it is missing."""
+_MOST_BENEFITS = 7
+"""Up to so many, numpy's sum adds one after the other."""
+_SLACK = 1 + 1e-9
+_START, _ADD, _MULTIPLY = Operation.START, Operation.ADD, Operation.MULTIPLY
+_DIVIDE, _AT_LEAST, _ROUND = Operation.DIVIDE, Operation.AT_LEAST, Operation.ROUND
+
+
+class PlainStep(TypedDict):
+    """A step of one member: `running` results from applying `operation` with `value`."""
+
+    name: str
+    operation: Operation
+    value: float | None
+    running: float
+
+
+class PlainBenefit(NamedTuple):
+    """One benefit of one member; see `riskengine.pricing.market.BenefitSteps`."""
+
+    benefit: str
+    peril: Peril
+    steps: list[PlainStep]
+
+
+class PlainPrice(NamedTuple):
+    """One plan for one member; see `riskengine.pricing.market.PlanPrice`."""
+
+    plan: Plan
+    benefits: list[PlainBenefit]
+    technical: list[PlainStep]
+    offered: list[PlainStep]
+    payments: int
+    instalment_cents: int
+
+
+class PlainMember(NamedTuple):
+    """One member: answers by name, annual means in the order of `OneMember.perils`, and a loading.
+
+    Only the means of the perils that plans insure are looked at. The loading is a share of premium.
+    """
+
+    values: Mapping[str, Value]
+    means: Sequence[float]
+    loading: float
+
+
+class _Curve:
+    """A benefit: its payments at the knots of its peril, and the step that leads to them."""
+
+    def __init__(self, curve: Curve, at: int) -> None:
+        self.benefit, self.peril, self.at = curve.benefit, curve.peril, at
+        self.payments: list[float] = curve.payments.tolist()
+        self.step, self.money = STEP_NAMES[curve.peril.unit][1], curve.peril.unit is Unit.CURRENCY
+
+    def share(self, place: "_Place") -> float:
+        """What is paid of the trended mean, or for each of its units."""
+        low = self.payments[place.knot]
+        paid = low + (self.payments[place.knot + 1] - low) * place.along
+        ratio = paid / place.trended
+        return min(ratio, 1.0) if self.money else ratio
+
+    def priced(self, share: float, place: "_Place", uses: Iterator[float]) -> PlainBenefit:
+        """The steps of the benefit; the next of `uses` is that of a benefit of money."""
+        paid = place.trended * share
+        steps = [*place.steps, _step(self.step, _MULTIPLY, share, paid)]
+        if self.money:
+            use = next(uses)
+            steps.append(_step("induced_utilisation", _MULTIPLY, use, paid * use))
+        return PlainBenefit(self.benefit, self.peril, steps)
+
+
+class _Grid:
+    """A peril: `MeanGrid.place` of one mean, and the trend."""
+
+    def __init__(self, grid: MeanGrid, peril: Peril, trend: float) -> None:
+        self.lowest, self.highest = grid.low / _SLACK, grid.high * _SLACK
+        self.low, self.step, self.knots = grid.low, grid.step, grid.means().tolist()
+        self.widening = float(np.expm1(grid.step))
+        self.last = len(self.knots) - 2
+        self.start, self.trend = STEP_NAMES[peril.unit][0], trend
+
+    def place(self, mean: float, above: float) -> "_Place":
+        """Where a mean stands, by how many steps it is `above` the lowest of the grid."""
+        knot = min(max(int(above), 0), self.last)
+        along = (mean / self.knots[knot] - 1) / self.widening
+        trended = mean * self.trend
+        steps = [
+            _step(self.start, _START, mean, mean),
+            _step("trend_factor", _MULTIPLY, self.trend, trended),
+        ]
+        return _Place(knot, along, trended, steps)
+
+
+class _Place(NamedTuple):
+    """Where one mean stands; `steps` lead to its `trended` value, the same for every benefit."""
+
+    knot: int
+    along: float
+    trended: float
+    steps: list[PlainStep]
+
+
+class _Factor:
+    """`FactorTable.relativity` of one value."""
+
+    def __init__(self, table: FactorTable) -> None:
+        self.factor, self._bands = table.factor, table.levels is None
+        self._relativities = [row.relativity for row in table.rows]
+        self._levels = {row.level: row.relativity for row in table.rows}
+        self._lows = [row.low or 0 for row in table.rows]
+        self._last = inf if table.rows[-1].high is None else table.rows[-1].high
+        self._from_age = -inf if table.from_age is None else table.from_age.value
+
+    def relativity(self, values: Mapping[str, Value], years: int) -> float | None:
+        """For a member of so many whole years; None for a value in no row."""
+        if years < self._from_age:
+            return 1.0
+        value = values.get(self.factor)
+        if not self._bands:
+            return self._levels.get(value) if isinstance(value, str) else None
+        if not isinstance(value, float):
+            return None
+        whole = whole_years(value)
+        at = bisect_right(self._lows, whole) - 1
+        return self._relativities[at] if at >= 0 and whole <= self._last else None
+
+
+class PricedPlan:
+    """A plan as `OneMember` prices it."""
+
+    def __init__(self, plan: Plan, curves: Sequence[_Curve], base_rate: float) -> None:
+        self.plan, self.curves, self.base_rate = plan, curves, base_rate
+        self.tariff = plan.tariff or ""
+        self.youngest, self.oldest = plan.entry_age.minimum, plan.entry_age.maximum
+        self.underwritten = plan.suitability.underwritten
+
+
+class OneMember:
+    """A market for new covers of one member; make it with `one_member`."""
+
+    def __init__(
+        self, market: OpenMarket, rates: Mapping[str, float], discount: float | None
+    ) -> None:
+        edition, table = market.edition, market.table
+        self._edition, self._discount, self._use = edition, discount, market.utilisation
+        self.perils = tuple(table.grids)
+        self._grids = [_Grid(table.grids[one], one, table.trend[one]) for one in self.perils]
+        self._factors = {
+            tariff.tariff: [_Factor(one) for one in tariff.factors] for tariff in edition.tariffs
+        }
+        self._fixed, self._ratio = edition.fixed_expense.value, edition.permissible_loss_ratio
+        self._loads = edition.underwriting_loading is not None
+        self._least = None if edition.minimum_premium is None else edition.minimum_premium.value
+        at = {peril: place for place, peril in enumerate(self.perils)}
+        self.plans = {
+            plan.plan: PricedPlan(
+                plan,
+                [_Curve(curve, at[curve.peril]) for curve in table.curves[plan.plan]],
+                rates[plan.plan],
+            )
+            for plan in market.catalogue.plans
+            if plan.effective_from <= market.start
+        }
+        """The plans on sale, by name."""
+
+    def price(
+        self, plans: Sequence[PricedPlan], member: PlainMember, payments: int
+    ) -> list[PlainPrice] | None:
+        """The plans in their order, paid in so many instalments a year.
+
+        None where the columns have to be asked. Raises `UnknownNameError` for a way to pay that the
+        edition does not have, and `InputError` for a premium that is no amount.
+        """
+        age, places = member.values.get("age"), self._places(plans, member.means)
+        if places is None or not isinstance(age, float):
+            return None
+        years = whole_years(age)
+        rated: dict[str, list[tuple[str, float]] | None] = {}
+        for plan in plans:
+            if not plan.youngest <= years <= plan.oldest:
+                return None
+            if plan.tariff not in rated:
+                rated[plan.tariff] = self._rated(plan.tariff, member.values, years)
+        shares = [curve.share(places[curve.at]) for plan in plans for curve in plan.curves]
+        uses, each = self._uses(plans, shares), iter(shares)
+        instalment = self._edition.instalment(payments)
+        found = []
+        for plan in plans:
+            relativities = rated[plan.tariff]
+            if relativities is None:
+                return None
+            benefits = [one.priced(next(each), places[one.at], uses) for one in plan.curves]
+            offered = self._filed(plan.base_rate, relativities)
+            cents = self._offer(offered, member.loading if plan.underwritten else 0.0, instalment)
+            technical = self._technical(benefits)
+            found.append(
+                PlainPrice(plan.plan, benefits, technical, offered, instalment.payments, cents)
+            )
+        return found
+
+    def _places(
+        self, plans: Sequence[PricedPlan], means: Sequence[float]
+    ) -> dict[int, _Place] | None:
+        """Where the means of the plans' perils stand; None where one is off its grid."""
+        needed = {curve.at: self._grids[curve.at] for plan in plans for curve in plan.curves}
+        above = []
+        for at, grid in needed.items():
+            if not grid.lowest <= means[at] <= grid.highest:
+                return None
+            above.append(means[at] / grid.low)
+        logs = np.log(np.array(above)).tolist()
+        return {
+            at: grid.place(means[at], log / grid.step)
+            for (at, grid), log in zip(needed.items(), logs, strict=True)
+        }
+
+    def _uses(self, plans: Sequence[PricedPlan], shares: Sequence[float]) -> Iterator[float]:
+        """The use that cover induces, of each benefit of money in turn."""
+        curves = (curve for plan in plans for curve in plan.curves)
+        money = [share for curve, share in zip(curves, shares, strict=True) if curve.money]
+        return iter(self._use.factor(np.array(money)).tolist() if money else ())
+
+    def _rated(
+        self, tariff: str, values: Mapping[str, Value], years: int
+    ) -> list[tuple[str, float]] | None:
+        """The relativity of each factor of a tariff; None where a value has none."""
+        found = []
+        for factor in self._factors[tariff]:
+            relativity = factor.relativity(values, years)
+            if relativity is None:
+                return None
+            found.append((factor.factor, relativity))
+        return found
+
+    def _technical(self, benefits: Sequence[PlainBenefit]) -> list[PlainStep]:
+        paid = benefits[0].steps[-1]["running"]
+        for one in benefits[1:]:
+            paid += one.steps[-1]["running"]
+        pooled = paid + 0.0
+        spent = pooled + self._fixed
+        return [
+            _step("expected_plan_paid", _START, paid, paid),
+            _step("pooling_charge", _ADD, 0.0, pooled),
+            _step("fixed_expense", _ADD, self._fixed, spent),
+            _step("permissible_loss_ratio", _DIVIDE, self._ratio, spent / self._ratio),
+        ]
+
+    def _filed(
+        self, base_rate: float, relativities: Sequence[tuple[str, float]]
+    ) -> list[PlainStep]:
+        running = base_rate
+        steps = [_step("base_rate", _START, running, running)]
+        for factor, relativity in relativities:
+            running *= relativity
+            steps.append(_step(factor, _MULTIPLY, relativity, running))
+        return steps
+
+    def _offer(self, steps: list[PlainStep], loading: float, instalment: Instalment) -> int:
+        """Add the steps from the filed to the offered premium; the cents of an instalment."""
+        running = steps[-1]["running"]
+        if self._loads:
+            running *= 1 + loading
+            steps.append(_step("underwriting_loading", _MULTIPLY, 1 + loading, running))
+        if self._discount is not None:
+            running *= 1 - self._discount
+            steps.append(_step("family_discount", _MULTIPLY, 1 - self._discount, running))
+        if self._least is not None:
+            running = max(running, self._least)
+            steps.append(_step("minimum_premium", _AT_LEAST, self._least, running))
+        payments, factor = instalment.payments, instalment.factor.value
+        if payments > 1 or factor != 1:
+            running *= factor
+            steps.append(_step("instalment_factor", _MULTIPLY, factor, running))
+        if payments > 1:
+            running /= payments
+            steps.append(_step("payments", _DIVIDE, float(payments), running))
+        cents = cents_half_up(running)
+        paid = cents / 100
+        if payments == 1:
+            steps.append(_step("offered_premium", _ROUND, 2.0, paid))
+        else:
+            steps.append(_step("instalment_premium", _ROUND, 2.0, paid))
+            steps.append(_step("offered_premium", _MULTIPLY, float(payments), paid * payments))
+        return cents
+
+
+def one_member(market: OpenMarket, rates: Mapping[str, float]) -> OneMember | None:
+    """Compile a market of new covers for one member; None where its rules need a household."""
+    edition = market.edition
+    most = max(map(len, market.table.curves.values()), default=0)
+    if market.renewal or most > _MOST_BENEFITS or not _pays_alone(edition):
+        return None
+    if not isinstance(edition.household, FamilyDiscount):
+        return OneMember(market, rates, None)
+    share = family_discount(edition, np.zeros(1, dtype=np.int64))
+    if terms_problems(edition, Terms(discounts={"family": share})):
+        return None
+    return OneMember(market, rates, float(share[0]))
+
+
+def _pays_alone(edition: Edition) -> bool:
+    """Whether a household of one pays just what its member does, at any age."""
+    rule = edition.household
+    if isinstance(rule, SumOfMembers):
+        return rule.most_children.value >= 1
+    return not isinstance(rule, FamilyTiers)
+
+
+def _step(name: str, operation: Operation, value: float, running: float) -> PlainStep:
+    return {"name": name, "operation": operation, "value": value, "running": running}
