@@ -5,6 +5,7 @@ run. Handlers are `async`: the kernel call is shorter than a trip to a thread po
 """
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -87,6 +88,9 @@ def create_app(outside: Outside, settings: Settings, security: Security | None =
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(holder.refresh)
+        # What is there now stays: no later collection walks through it in the midst of an answer.
+        gc.collect()
+        gc.freeze()
         tasks = [
             asyncio.create_task(holder.poll(settings.poll_seconds)),
             asyncio.create_task(shadow.run()),
@@ -106,10 +110,11 @@ def create_app(outside: Outside, settings: Settings, security: Security | None =
         lifespan=lifespan,
     )
     problems.install(app)
+    # Routes are looked through in turn, and these are asked most.
+    add_quotes(app, desk)
     install_security(app, security)
     app.add_middleware(Observed, metrics=metrics)
     add_operations(app, holder, keeper, metrics)
-    add_quotes(app, desk)
     add_telling(app, desk, FeedbackDesk(keeper, outside.now))
     add_advice(app, desk)
     if security is not None and security.protected is not None:

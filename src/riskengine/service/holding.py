@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from riskengine.errors import InputError, ReleaseError, RiskEngineError, UnknownNameError
 from riskengine.market_release import MarketRelease
+from riskengine.market_single import compiled
 from riskengine.service.quoting import AnyRelease
 
 if TYPE_CHECKING:
@@ -163,4 +164,6 @@ def _warmed(release: AnyRelease) -> AnyRelease:
         for part in model.parts:
             for predictor in part:
                 predictor.warm()
+    if isinstance(release, MarketRelease):
+        compiled(release)
     return release

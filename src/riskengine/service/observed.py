@@ -48,7 +48,7 @@ class Observed:
     """The ASGI layer that does it; an `X-Request-Id` of the client is taken over."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._seconds = app, metrics.seconds
+        self._app, self._seconds = app, metrics.of_request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,7 +71,7 @@ class Observed:
             took = perf_counter() - begun
             # Only the paths of routes: a client must not make up label values.
             route = getattr(scope.get("route"), "path", "none")
-            self._seconds.labels(scope["method"], route, status).observe(took)
+            self._seconds(scope["method"], route, status).observe(took)
             if logger.isEnabledFor(logging.INFO):
                 said = {"method": scope["method"], "route": route, "status": status}
                 logger.info("request", extra={**said, "milliseconds": round(took * 1000, 3)})

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.responses import Response
@@ -24,13 +24,14 @@ from riskengine.service.answers import (
     ReleasesBody,
     StoredQuoteBody,
 )
-from riskengine.service.body import answer, documented, dumped, read_body
+from riskengine.service.body import answer, documented, dumped, read_body, read_content
 from riskengine.service.contracts import (
     PricesBody,
     ProductsResponse,
     RecommendationResponse,
     products_response,
 )
+from riskengine.service.direct import RawHeaders, direct
 from riskengine.service.feedback import FeedbackDesk
 from riskengine.service.market_contracts import (
     MarketPricesBody,
@@ -69,6 +70,8 @@ _Teller = Annotated[Caller, Depends(caller(Scope.FEEDBACK))]
 _Reader = Annotated[Caller, Depends(caller(Scope.RELEASES_READ))]
 _Promoter = Annotated[Caller, Depends(caller(Scope.RELEASES_PROMOTE))]
 _Knower = Annotated[Caller, Depends(caller(Scope.PROFILES))]
+_Answered: TypeAlias = tuple[bytes, RawHeaders]
+_AGAIN: RawHeaders = [(b"idempotent-replayed", b"true")]
 _Asked = TypeVar("_Asked", bound=QuoteRequest)
 _PRICED = problems(403, 404, 415, 422, 503)
 
@@ -76,13 +79,17 @@ _PRICED = problems(403, 404, 415, 422, 503)
 def add_quotes(app: FastAPI, desk: Desk) -> None:
     """Add what is priced: quotes, batches, prices that are not kept."""
 
-    @app.post(
-        "/v1/quotes",
-        tags=["quotes"],
-        response_model=QuoteBody | MarketQuoteBody | PricesBody | MarketPricesBody,
-        responses=_PRICED | problems(409),
-        openapi_extra=documented(QuoteRequest),
-    )
+    async def usual_quote(who: Caller, content: bytes, key: str | None) -> _Answered:
+        body = read_content(content, QuoteRequest)
+        await _may_use(app, who, body.household, ConsentPurpose.PRICING)
+        told, again = await desk.quote(body, None, who.client, key)
+        return told, _AGAIN if again else ()
+
+    async def usual_prices(who: Caller, content: bytes, _: str | None) -> _Answered:
+        body = read_content(content, QuoteRequest)
+        await _may_use(app, who, body.household, ConsentPurpose.PRICING)
+        return await desk.prices(body, None), ()
+
     async def quotes(
         request: Request, who: _Quoter, market: Market = None, key: Key = None, store: bool = True
     ) -> Response:
@@ -95,20 +102,33 @@ def add_quotes(app: FastAPI, desk: Desk) -> None:
             return answer(await desk.prices(body, market))
         content, again = await desk.quote(body, market, who.client, key)
         response = answer(content)
-        if again:
-            response.headers["idempotent-replayed"] = "true"
+        response.raw_headers += _AGAIN if again else ()
         return response
 
-    @app.post(
+    async def prices(request: Request, who: _Quoter, market: Market = None) -> Response:
+        """What plans cost, with every step; nothing is kept, so it works without the store."""
+        return answer(await desk.prices(await _asked(app, request, who, QuoteRequest), market))
+
+    app.router.add_api_route(
+        "/v1/quotes",
+        quotes,
+        methods=["POST"],
+        tags=["quotes"],
+        response_model=QuoteBody | MarketQuoteBody | PricesBody | MarketPricesBody,
+        responses=_PRICED | problems(409),
+        openapi_extra=documented(QuoteRequest),
+        route_class_override=direct(usual_quote, Scope.QUOTES),
+    )
+    app.router.add_api_route(
         "/v1/prices",
+        prices,
+        methods=["POST"],
         tags=["quotes"],
         response_model=PricesBody | MarketPricesBody,
         responses=_PRICED,
         openapi_extra=documented(QuoteRequest),
+        route_class_override=direct(usual_prices, Scope.QUOTES),
     )
-    async def prices(request: Request, who: _Quoter, market: Market = None) -> Response:
-        """What plans cost, with every step; nothing is kept, so it works without the store."""
-        return answer(await desk.prices(await _asked(app, request, who, QuoteRequest), market))
 
     @app.post(
         "/v1/quotes/batch",

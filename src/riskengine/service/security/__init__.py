@@ -2,12 +2,14 @@
 
 from riskengine.service.security.access import (
     caller,
+    caller_of,
     record,
     require_batch,
     routes_without_scope,
     use_stored_profile,
 )
 from riskengine.service.security.install import install_security
+from riskengine.service.security.middleware import BODY
 from riskengine.service.security.security import (
     Limits,
     Protected,
@@ -18,7 +20,7 @@ from riskengine.service.security.security import (
 )
 
 __all__ = [
-    "Limits", "Protected", "Security", "caller", "install_security", "record",
+    "BODY", "Limits", "Protected", "Security", "caller", "caller_of", "install_security", "record",
     "require_batch", "routes_without_scope", "sealer_of", "security_of", "security_without_keys",
     "use_stored_profile",
 ]  # fmt: skip

@@ -25,16 +25,20 @@ def caller(*scopes: Scope) -> Dependency:
     """
 
     async def dependency(request: Request) -> Caller:
-        found: Caller | None = getattr(request.state, "caller", None)
-        if found is None:
-            message = "a token is needed: ask for one at /oauth/token"
-            raise TokenError(message)
-        for scope in scopes:
-            require_scope(found, scope)
-        return found
+        return caller_of(getattr(request.state, "caller", None), *scopes)
 
     setattr(dependency, _NAMED, scopes)
     return dependency
+
+
+def caller_of(found: Caller | None, *scopes: Scope) -> Caller:
+    """The caller that a request was found to have, if they have all of `scopes`; see `caller`."""
+    if found is None:
+        message = "a token is needed: ask for one at /oauth/token"
+        raise TokenError(message)
+    for scope in scopes:
+        require_scope(found, scope)
+    return found
 
 
 def require_scope(caller: Caller, scope: Scope) -> None:

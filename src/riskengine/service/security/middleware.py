@@ -12,10 +12,10 @@ import re
 import time
 from collections.abc import MutableMapping
 from contextlib import suppress
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from riskengine.errors import AccessError, StoreError, TokenError
@@ -30,6 +30,8 @@ from riskengine.service.security.security import Limits, Protected, Security
 TOKEN_PATH = "/oauth/token"
 READY_PATH = "/readyz"
 OPEN_PATHS = DESK_PATHS | {"/healthz", READY_PATH, TOKEN_PATH, "/.well-known/jwks.json"}
+BODY = "riskengine.body"
+"""Where the body of a request stands in its scope, once it is read."""
 _READING_SECONDS = 30.0
 _REVOKED_SECONDS = 15.0
 _MEMBER_PATH = re.compile(r"/v1/members/(.+?)(?:/(?:profile|consents|export))?/?")
@@ -65,9 +67,8 @@ class SecurityHeaders:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _headers(scope).items():
-                    headers.setdefault(name, value)
+                there = {name for name, _ in message["headers"]}
+                message["headers"] += [one for one in _headers(scope) if one[0] not in there]
             await send(message)
 
         await self._app(scope, receive, with_headers)
@@ -101,9 +102,9 @@ class WholeBody:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = Headers(scope=scope).get("content-length", "0")
+        declared = _header(scope, b"content-length") or b"0"
         try:
-            too_long = not declared.isdecimal() or int(declared) > self._most
+            too_long = not declared.isdigit() or int(declared) > self._most
             async with asyncio.timeout(_READING_SECONDS):
                 body = None if too_long else await self._read(receive)
         except TimeoutError:
@@ -118,6 +119,7 @@ class WholeBody:
             await answer(scope, receive, send)
             return
         self._note(body)
+        scope[BODY] = body
         await self._app(scope, _replay(body, receive), send)
 
     async def _read(self, receive: Receive) -> bytes | None:
@@ -179,7 +181,8 @@ class Authentication:
                 message = "this service has no keys and serves its own machine only"
                 raise TokenError(message)
             return ANYBODY
-        kind, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
+        given = _header(scope, b"authorization") or b""
+        kind, _, token = given.decode("latin-1").partition(" ")
         if kind.lower() != "bearer" or not token:
             message = f"a token is needed: ask for one at {TOKEN_PATH}"
             raise TokenError(message)
@@ -237,20 +240,32 @@ class RateLimited:
         return self._clients.wait(f"client {caller.client}" if caller else _peer(scope), now)
 
 
-def _headers(scope: Scope) -> dict[str, str]:
+def _headers(scope: Scope) -> tuple[tuple[bytes, bytes], ...]:
     path = scope["path"]
+    documents = path in {"/docs", "/redoc"}
+    return _headers_of(documents, scope["scheme"] == "https", path.startswith(("/v1/", "/oauth/")))
+
+
+@cache
+def _headers_of(documents: bool, secure: bool, private: bool) -> tuple[tuple[bytes, bytes], ...]:
+    """As ASGI has them; `secure` over TLS, `private` where nobody may keep the answer."""
     headers = {
-        "content-security-policy": _DOCS_POLICY if path in {"/docs", "/redoc"} else _POLICY,
+        "content-security-policy": _DOCS_POLICY if documents else _POLICY,
         "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
         "cross-origin-opener-policy": "same-origin",
         "cross-origin-resource-policy": "same-origin",
     }
-    if scope["scheme"] == "https":
+    if secure:
         headers["strict-transport-security"] = "max-age=31536000; includeSubDomains"
-    if path.startswith(("/v1/", "/oauth/")):
+    if private:
         headers["cache-control"] = "no-store"
-    return headers
+    return tuple((name.encode(), value.encode()) for name, value in headers.items())
+
+
+def _header(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of that name."""
+    return next((value for one, value in scope["headers"] if one == name), None)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -271,6 +286,7 @@ def _peer(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
+@lru_cache(maxsize=1024)
 def _is_elsewhere(peer: str) -> bool:
     """Whether an address is of another machine; a name or no address is a socket or a test."""
     try:
