@@ -13,7 +13,7 @@ from riskengine.risk.terms import FactorTable
 from tests.risk.books import book, spec
 
 NAMES = frozenset({"age", "bmi", "noise", "region", "town"})
-BOOK = book(towns=6)
+BOOK = book(towns=4)
 
 
 @pytest.fixture(scope="module")

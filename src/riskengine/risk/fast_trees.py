@@ -23,7 +23,7 @@ from riskengine.vocabulary import AnyArray, FloatArray, IntArray
 _MOST_LEAVES = 64
 _DE_BRUIJN = {32: 0x077CB531, 64: 0x03F79D71B4CB0A89}
 _SHIFT = {32: 27, 64: 58}
-_STRIDE = 64
+_STRIDE = 32
 """Nodes from one kept state of a column to the next, at least."""
 _MOST_BYTES = 1 << 23
 """What the kept states of a forest may take; then they lie further apart."""

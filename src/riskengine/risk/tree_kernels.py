@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+_ROWS = 4
 _ZERO = float(np.float32(1e-35))
 """LightGBM takes numbers up to this one for 0."""
 
@@ -38,27 +39,43 @@ def score(  # noqa: PLR0913  numba takes a tuple apart more slowly than it score
 ) -> None:  # fmt: skip
     """The sums of leaves of each row, into `found` (n, slots)."""
     trees, one = len(values), mask.dtype.type(1)
-    alive = np.empty(trees, dtype=mask.dtype)
-    for row in range(len(rows)):
-        alive[:] = ~mask.dtype.type(0)
-        for column in range(len(feature)):
-            first, end = first_cut[column], first_cut[column + 1]
-            rank = _place(cuts, first, end, missing[column], rows[row, feature[column]])
-            nodes = struck[first_struck[column] + rank]
-            kept = nodes // stride
-            state = states[first_state[column] + kept]
+    alive = np.empty((_ROWS, trees), dtype=mask.dtype)
+    for start in range(0, len(rows), _ROWS):
+        size = min(_ROWS, len(rows) - start)
+        for row in range(size):
+            mine = alive[row]
+            mine[:] = ~mask.dtype.type(0)
+            for column in range(len(feature)):
+                first, end = first_cut[column], first_cut[column + 1]
+                value = rows[start + row, feature[column]]
+                rank = _place(cuts, first, end, missing[column], value)
+                nodes = struck[first_struck[column] + rank]
+                kept = nodes // stride
+                state = states[first_state[column] + kept]
+                for at in range(trees):
+                    mine[at] &= state[at]
+                for node in range(first_node[column] + kept * stride, first_node[column] + nodes):
+                    mine[tree[node]] &= mask[node]
+            # Stored at each turn, or numba would go on with 64 bits of the product.
             for at in range(trees):
-                alive[at] &= state[at]
-            for node in range(first_node[column] + kept * stride, first_node[column] + nodes):
-                alive[tree[node]] &= mask[node]
-        # Three loops, as each then runs on whole vectors; stored at each turn, or numba would go on
-        # with 64 bits of the product.
-        for at in range(trees):
-            alive[at] &= ~alive[at] + one
-        for at in range(trees):
-            alive[at] *= magic
+                mine[at] &= ~mine[at] + one
+            for at in range(trees):
+                mine[at] *= magic
         for slot in range(found.shape[1]):
-            total = 0.0
-            for at in range(first_tree[slot], first_tree[slot + 1]):
-                total += values[at, alive[at] >> shift]
-            found[row, slot] = total
+            first, end = first_tree[slot], first_tree[slot + 1]
+            if size == _ROWS:
+                # Sums that do not wait for each other.
+                a = b = c = d = 0.0
+                for at in range(first, end):
+                    a += values[at, alive[0, at] >> shift]
+                    b += values[at, alive[1, at] >> shift]
+                    c += values[at, alive[2, at] >> shift]
+                    d += values[at, alive[3, at] >> shift]
+                found[start, slot], found[start + 1, slot] = a, b
+                found[start + 2, slot], found[start + 3, slot] = c, d
+            else:
+                for row in range(size):
+                    total = 0.0
+                    for at in range(first, end):
+                        total += values[at, alive[row, at] >> shift]
+                    found[start + row, slot] = total

@@ -36,6 +36,7 @@ from riskengine.service.requests import (
 )
 from riskengine.service.routes import (
     add_advice,
+    add_batches,
     add_members,
     add_promotion,
     add_quotes,
@@ -115,6 +116,7 @@ def create_app(outside: Outside, settings: Settings, security: Security | None =
     install_security(app, security)
     app.add_middleware(Observed, metrics=metrics)
     add_operations(app, holder, keeper, metrics)
+    add_batches(app, desk)
     add_telling(app, desk, FeedbackDesk(keeper, outside.now))
     add_advice(app, desk)
     if security is not None and security.protected is not None:

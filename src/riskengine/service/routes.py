@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.responses import Response
@@ -31,7 +31,7 @@ from riskengine.service.contracts import (
     RecommendationResponse,
     products_response,
 )
-from riskengine.service.direct import RawHeaders, direct
+from riskengine.service.direct import Handler, RawHeaders, direct
 from riskengine.service.feedback import FeedbackDesk
 from riskengine.service.market_contracts import (
     MarketPricesBody,
@@ -70,25 +70,13 @@ _Teller = Annotated[Caller, Depends(caller(Scope.FEEDBACK))]
 _Reader = Annotated[Caller, Depends(caller(Scope.RELEASES_READ))]
 _Promoter = Annotated[Caller, Depends(caller(Scope.RELEASES_PROMOTE))]
 _Knower = Annotated[Caller, Depends(caller(Scope.PROFILES))]
-_Answered: TypeAlias = tuple[bytes, RawHeaders]
 _AGAIN: RawHeaders = [(b"idempotent-replayed", b"true")]
 _Asked = TypeVar("_Asked", bound=QuoteRequest)
 _PRICED = problems(403, 404, 415, 422, 503)
 
 
 def add_quotes(app: FastAPI, desk: Desk) -> None:
-    """Add what is priced: quotes, batches, prices that are not kept."""
-
-    async def usual_quote(who: Caller, content: bytes, key: str | None) -> _Answered:
-        body = read_content(content, QuoteRequest)
-        await _may_use(app, who, body.household, ConsentPurpose.PRICING)
-        told, again = await desk.quote(body, None, who.client, key)
-        return told, _AGAIN if again else ()
-
-    async def usual_prices(who: Caller, content: bytes, _: str | None) -> _Answered:
-        body = read_content(content, QuoteRequest)
-        await _may_use(app, who, body.household, ConsentPurpose.PRICING)
-        return await desk.prices(body, None), ()
+    """Add what is priced for a household: quotes, and prices that are not kept."""
 
     async def quotes(
         request: Request, who: _Quoter, market: Market = None, key: Key = None, store: bool = True
@@ -117,7 +105,7 @@ def add_quotes(app: FastAPI, desk: Desk) -> None:
         response_model=QuoteBody | MarketQuoteBody | PricesBody | MarketPricesBody,
         responses=_PRICED | problems(409),
         openapi_extra=documented(QuoteRequest),
-        route_class_override=direct(usual_quote, Scope.QUOTES),
+        route_class_override=direct(_usual(app, desk, keep=True), Scope.QUOTES),
     )
     app.router.add_api_route(
         "/v1/prices",
@@ -127,8 +115,26 @@ def add_quotes(app: FastAPI, desk: Desk) -> None:
         response_model=PricesBody | MarketPricesBody,
         responses=_PRICED,
         openapi_extra=documented(QuoteRequest),
-        route_class_override=direct(usual_prices, Scope.QUOTES),
+        route_class_override=direct(_usual(app, desk, keep=False), Scope.QUOTES),
     )
+
+
+def _usual(app: FastAPI, desk: Desk, *, keep: bool) -> Handler:
+    """Answers the usual request for a quote or, where nothing is kept, for prices."""
+
+    async def answered(who: Caller, content: bytes, key: str | None) -> tuple[bytes, RawHeaders]:
+        body = read_content(content, QuoteRequest)
+        await _may_use(app, who, body.household, ConsentPurpose.PRICING)
+        if not keep:
+            return await desk.prices(body, None), ()
+        told, again = await desk.quote(body, None, who.client, key)
+        return told, _AGAIN if again else ()
+
+    return answered
+
+
+def add_batches(app: FastAPI, desk: Desk) -> None:
+    """Add quotes of many members at once."""
 
     @app.post(
         "/v1/quotes/batch",
