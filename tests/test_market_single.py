@@ -14,7 +14,6 @@ from riskengine.market_single import compiled, quote_single
 from riskengine.profiles.questions import Question
 from riskengine.risk.spec import ModelPurpose
 from riskengine.service import quoting
-from riskengine.service.body import dumped
 from riskengine.service.quoting import Asked, Known, price
 from riskengine.vocabulary import Answer
 from tests.golden.market_releases import MARKETS, market_release
@@ -51,7 +50,7 @@ def asked_of(release: MarketRelease) -> st.SearchStrategy[Asked]:
 
 def told(release: MarketRelease, asked: Asked) -> bytes | str:
     try:
-        return dumped(price(release, asked))
+        return price(release, asked).content
     except RiskEngineError as error:
         return repr(error)
 

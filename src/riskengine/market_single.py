@@ -15,7 +15,7 @@ from typing import TypeAlias
 from riskengine.errors import RiskEngineError
 from riskengine.market_engine import opened
 from riskengine.market_release import MarketRelease
-from riskengine.pricing.one_member import PlainMember, PlainPrice, PricedPlan, one_member
+from riskengine.pricing.one_member import OneMember, PlainMember, PlainPrice, PricedPlan, one_member
 from riskengine.products.underwriting import AnswerField, Decision, OneDecision, Outcome
 from riskengine.profiles.questions import Question
 from riskengine.risk.one_row import OneRow, one_row
@@ -30,8 +30,12 @@ _Read: TypeAlias = Callable[[Answer], Value]
 
 @dataclass(frozen=True, eq=False)
 class SingleQuote:
-    """Plans priced for one member, none refused; `missing` are the questions left unanswered."""
+    """Plans priced for one member, none refused; `missing` are the questions left unanswered.
 
+    `market` gives the outline of each price.
+    """
+
+    market: OneMember
     edition: str
     missing: list[str]
     decision: Decision
@@ -104,7 +108,7 @@ class _Single:
         if prices is None:
             return None
         missing = [name for name, value in values.items() if value is None]
-        return SingleQuote(self._market.edition.edition, missing, decision, prices)
+        return SingleQuote(self._prices, self._market.edition.edition, missing, decision, prices)
 
     def _values(self, answers: Mapping[str, Answer]) -> dict[str, Value] | None:
         """The answer to each question; None where one cannot be, as `check_columns` tells."""

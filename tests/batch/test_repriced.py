@@ -18,7 +18,7 @@ from riskengine.market_release import MarketRelease
 from riskengine.pricing.impact import reason_codes, standing_parts, toward
 from riskengine.products.underwriting import Severity
 from riskengine.pyfunc.release_model import ReleaseModel
-from riskengine.service.quoting import Asked, Known, premiums, price
+from riskengine.service.quoting import Asked, Known, price
 from riskengine.vocabulary import Columns
 from tests.batch.books import book_of
 from tests.golden.market_releases import MARKETS, kept_release
@@ -102,7 +102,7 @@ def test_chunks_are_live_quotes_and_the_registered_model(kernel: Kernel, book: a
         # A live quote as the service prices it, and as it is replayed from what was kept.
         quote = Asked(AS_OF, (Known(given),), (plans[row],))
         for paid_by, how in ((live, quote), (again, Asked.from_json(quote.to_json()))):
-            paid_by.append(premiums(price(release, how))[plans[row]])
+            paid_by.append(price(release, how).premiums[plans[row]])
     assert live == [f"{amount / 100:.2f}" for amount in wanted]
     assert again == live
     context = SimpleNamespace(artifacts={"release": str(kernel.pricing.folders[0])})

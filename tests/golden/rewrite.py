@@ -8,7 +8,6 @@ from riskengine.profiles.build import build_experience
 from riskengine.release import Release, load_release, save_release
 from riskengine.risk.fit import fit
 from riskengine.risk.spec import read_spec
-from riskengine.service.body import dumped
 from riskengine.service.quoting import Asked, Known, price
 from riskengine.sources.rand_hie import read_study, tables_from_study
 from riskengine.training import assemble_release, complete_experience, learn_utilisation
@@ -51,8 +50,8 @@ def golden_quotes(release: Release) -> list[dict[str, object]]:
     """One quote on all plans for each of the golden members, without its volatile parts."""
     told = []
     for answers in MEMBERS:
-        body = price(release, Asked(AS_OF, (Known(answers),)))
-        told.append({"answers": answers, "quote": json.loads(dumped(body))})
+        prices = price(release, Asked(AS_OF, (Known(answers),)))
+        told.append({"answers": answers, "quote": json.loads(prices.content)})
     return told
 
 

@@ -34,6 +34,8 @@ def quote(
     """
     if context.invoked_subcommand:
         return
+    import orjson
+
     from riskengine.registry import find_release
     from riskengine.service.body import dumped
     from riskengine.service.quoting import Asked, Known, price
@@ -47,8 +49,8 @@ def quote(
     members = tuple(Known(member) for member in _members(answers))
     settings = Settings()
     loaded = find_release(settings, release or settings.alias)
-    body = price(loaded, Asked(day(as_of), members, tuple(plan or ())))
-    print(dumped(body, indent=True).decode())  # noqa: T201
+    prices = price(loaded, Asked(day(as_of), members, tuple(plan or ())))
+    print(dumped(orjson.loads(prices.content), indent=True).decode())  # noqa: T201
 
 
 def _members(answers: str) -> list[dict[str, str | bool | int | float | None]]:

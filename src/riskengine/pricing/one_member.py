@@ -12,7 +12,6 @@ from math import inf
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from typing_extensions import TypedDict
 
 from riskengine.pricing.benefit_table import Curve
 from riskengine.pricing.household import family_discount
@@ -41,30 +40,29 @@ _START, _ADD, _MULTIPLY = Operation.START, Operation.ADD, Operation.MULTIPLY
 _DIVIDE, _AT_LEAST, _ROUND = Operation.DIVIDE, Operation.AT_LEAST, Operation.ROUND
 
 
-class PlainStep(TypedDict):
-    """A step of one member: `running` results from applying `operation` with `value`."""
-
-    name: str
-    operation: Operation
-    value: float | None
-    running: float
+Named: TypeAlias = tuple[str, Operation]
+"""The name of a step and what it does."""
 
 
-class PlainBenefit(NamedTuple):
-    """One benefit of one member; see `riskengine.pricing.market.BenefitSteps`."""
+class Outline(NamedTuple):
+    """The steps of a plan, in the order of the numbers of a `PlainPrice`.
 
-    benefit: str
-    peril: Peril
-    steps: list[PlainStep]
+    `benefits` by name and peril; see `riskengine.pricing.market.PlanPrice`.
+    """
+
+    benefits: list[tuple[str, Peril, list[Named]]]
+    technical: list[Named]
+    offered: list[Named]
 
 
 class PlainPrice(NamedTuple):
-    """One plan for one member; see `riskengine.pricing.market.PlanPrice`."""
+    """One plan for one member: value and running value of each step, in the order of the outline.
 
-    plan: Plan
-    benefits: list[PlainBenefit]
-    technical: list[PlainStep]
-    offered: list[PlainStep]
+    What is paid `payments` times a year, in whole cents.
+    """
+
+    plan: "PricedPlan"
+    numbers: list[float]
     payments: int
     instalment_cents: int
 
@@ -95,45 +93,38 @@ class _Curve:
         ratio = paid / place.trended
         return min(ratio, 1.0) if self.money else ratio
 
-    def priced(self, share: float, place: "_Place", uses: Iterator[float]) -> PlainBenefit:
-        """The steps of the benefit; the next of `uses` is that of a benefit of money."""
-        paid = place.trended * share
-        steps = [*place.steps, _step(self.step, _MULTIPLY, share, paid)]
-        if self.money:
-            use = next(uses)
-            steps.append(_step("induced_utilisation", _MULTIPLY, use, paid * use))
-        return PlainBenefit(self.benefit, self.peril, steps)
+    @property
+    def steps(self) -> list[Named]:
+        """What leads to what the plan is expected to pay."""
+        start = STEP_NAMES[self.peril.unit][0]
+        found = [(start, _START), ("trend_factor", _MULTIPLY), (self.step, _MULTIPLY)]
+        return [*found, ("induced_utilisation", _MULTIPLY)] if self.money else found
 
 
 class _Grid:
     """A peril: `MeanGrid.place` of one mean, and the trend."""
 
-    def __init__(self, grid: MeanGrid, peril: Peril, trend: float) -> None:
+    def __init__(self, grid: MeanGrid, trend: float) -> None:
         self.lowest, self.highest = grid.low / _SLACK, grid.high * _SLACK
         self.low, self.step, self.knots = grid.low, grid.step, grid.means().tolist()
         self.widening = float(np.expm1(grid.step))
-        self.last = len(self.knots) - 2
-        self.start, self.trend = STEP_NAMES[peril.unit][0], trend
+        self.last, self.trend = len(self.knots) - 2, trend
 
     def place(self, mean: float, above: float) -> "_Place":
         """Where a mean stands, by how many steps it is `above` the lowest of the grid."""
         knot = min(max(int(above), 0), self.last)
         along = (mean / self.knots[knot] - 1) / self.widening
         trended = mean * self.trend
-        steps = [
-            _step(self.start, _START, mean, mean),
-            _step("trend_factor", _MULTIPLY, self.trend, trended),
-        ]
-        return _Place(knot, along, trended, steps)
+        return _Place(knot, along, trended, (mean, mean, self.trend, trended))
 
 
 class _Place(NamedTuple):
-    """Where one mean stands; `steps` lead to its `trended` value, the same for every benefit."""
+    """Where one mean stands; `numbers` lead to its `trended` value, the same for every benefit."""
 
     knot: int
     along: float
     trended: float
-    steps: list[PlainStep]
+    numbers: tuple[float, float, float, float]
 
 
 class _Factor:
@@ -165,7 +156,7 @@ class PricedPlan:
     """A plan as `OneMember` prices it."""
 
     def __init__(self, plan: Plan, curves: Sequence[_Curve], base_rate: float) -> None:
-        self.plan, self.curves, self.base_rate = plan, curves, base_rate
+        self.name, self.plan, self.curves, self.base_rate = plan.plan, plan, curves, base_rate
         self.tariff = plan.tariff or ""
         self.youngest, self.oldest = plan.entry_age.minimum, plan.entry_age.maximum
         self.underwritten = plan.suitability.underwritten
@@ -180,7 +171,7 @@ class OneMember:
         edition, table = market.edition, market.table
         self._edition, self._discount, self._use = edition, discount, market.utilisation
         self.perils = tuple(table.grids)
-        self._grids = [_Grid(table.grids[one], one, table.trend[one]) for one in self.perils]
+        self._grids = [_Grid(table.grids[one], table.trend[one]) for one in self.perils]
         self._factors = {
             tariff.tariff: [_Factor(one) for one in tariff.factors] for tariff in edition.tariffs
         }
@@ -211,7 +202,7 @@ class OneMember:
         if places is None or not isinstance(age, float):
             return None
         years = whole_years(age)
-        rated: dict[str, list[tuple[str, float]] | None] = {}
+        rated: dict[str, list[float] | None] = {}
         for plan in plans:
             if not plan.youngest <= years <= plan.oldest:
                 return None
@@ -225,14 +216,39 @@ class OneMember:
             relativities = rated[plan.tariff]
             if relativities is None:
                 return None
-            benefits = [one.priced(next(each), places[one.at], uses) for one in plan.curves]
-            offered = self._filed(plan.base_rate, relativities)
-            cents = self._offer(offered, member.loading if plan.underwritten else 0.0, instalment)
-            technical = self._technical(benefits)
-            found.append(
-                PlainPrice(plan.plan, benefits, technical, offered, instalment.payments, cents)
-            )
+            numbers: list[float] = []
+            self._benefits(numbers, plan, places, (each, uses))
+            running = self._filed(numbers, plan.base_rate, relativities)
+            loading = member.loading if plan.underwritten else 0.0
+            cents = self._offer(numbers, running, loading, instalment)
+            found.append(PlainPrice(plan, numbers, instalment.payments, cents))
         return found
+
+    def outline(self, plan: PricedPlan, payments: int) -> Outline:
+        """The steps of a plan; raises `UnknownNameError` as `price` does."""
+        instalment = self._edition.instalment(payments)
+        technical = [
+            ("expected_plan_paid", _START),
+            ("pooling_charge", _ADD),
+            ("fixed_expense", _ADD),
+            ("permissible_loss_ratio", _DIVIDE),
+        ]
+        factors = [(factor.factor, _MULTIPLY) for factor in self._factors[plan.tariff]]
+        several = instalment.payments > 1
+        adjusting = {
+            ("underwriting_loading", _MULTIPLY): self._loads,
+            ("family_discount", _MULTIPLY): self._discount is not None,
+            ("minimum_premium", _AT_LEAST): self._least is not None,
+            ("instalment_factor", _MULTIPLY): several or instalment.factor.value != 1,
+            ("payments", _DIVIDE): several,
+            ("instalment_premium", _ROUND): several,
+            ("offered_premium", _MULTIPLY if several else _ROUND): True,
+        }
+        return Outline(
+            [(curve.benefit, curve.peril, curve.steps) for curve in plan.curves],
+            technical,
+            [("base_rate", _START), *factors, *(one for one, there in adjusting.items() if there)],
+        )
 
     def _places(
         self, plans: Sequence[PricedPlan], means: Sequence[float]
@@ -256,67 +272,78 @@ class OneMember:
         money = [share for curve, share in zip(curves, shares, strict=True) if curve.money]
         return iter(self._use.factor(np.array(money)).tolist() if money else ())
 
-    def _rated(
-        self, tariff: str, values: Mapping[str, Value], years: int
-    ) -> list[tuple[str, float]] | None:
+    def _rated(self, tariff: str, values: Mapping[str, Value], years: int) -> list[float] | None:
         """The relativity of each factor of a tariff; None where a value has none."""
         found = []
         for factor in self._factors[tariff]:
             relativity = factor.relativity(values, years)
             if relativity is None:
                 return None
-            found.append((factor.factor, relativity))
+            found.append(relativity)
         return found
 
-    def _technical(self, benefits: Sequence[PlainBenefit]) -> list[PlainStep]:
-        paid = benefits[0].steps[-1]["running"]
-        for one in benefits[1:]:
-            paid += one.steps[-1]["running"]
-        pooled = paid + 0.0
+    def _benefits(
+        self,
+        numbers: list[float],
+        plan: PricedPlan,
+        places: Mapping[int, _Place],
+        each: tuple[Iterator[float], Iterator[float]],
+    ) -> None:
+        """Add the benefits and the technical premium; `each` gives share and use in turn."""
+        shares, uses = each
+        expected: float | None = None
+        for curve in plan.curves:
+            place, share = places[curve.at], next(shares)
+            paid = place.trended * share
+            numbers += place.numbers
+            numbers += (share, paid)
+            if curve.money:
+                use = next(uses)
+                paid *= use
+                numbers += (use, paid)
+            expected = paid if expected is None else expected + paid
+        assert expected is not None
+        pooled = expected + 0.0
         spent = pooled + self._fixed
-        return [
-            _step("expected_plan_paid", _START, paid, paid),
-            _step("pooling_charge", _ADD, 0.0, pooled),
-            _step("fixed_expense", _ADD, self._fixed, spent),
-            _step("permissible_loss_ratio", _DIVIDE, self._ratio, spent / self._ratio),
-        ]
+        numbers += (expected, expected, 0.0, pooled, self._fixed, spent)
+        numbers += (self._ratio, spent / self._ratio)
 
     def _filed(
-        self, base_rate: float, relativities: Sequence[tuple[str, float]]
-    ) -> list[PlainStep]:
+        self, numbers: list[float], base_rate: float, relativities: Sequence[float]
+    ) -> float:
+        """Add the steps to the filed premium, which is returned."""
         running = base_rate
-        steps = [_step("base_rate", _START, running, running)]
-        for factor, relativity in relativities:
+        numbers += (running, running)
+        for relativity in relativities:
             running *= relativity
-            steps.append(_step(factor, _MULTIPLY, relativity, running))
-        return steps
+            numbers += (relativity, running)
+        return running
 
-    def _offer(self, steps: list[PlainStep], loading: float, instalment: Instalment) -> int:
+    def _offer(
+        self, numbers: list[float], running: float, loading: float, instalment: Instalment
+    ) -> int:
         """Add the steps from the filed to the offered premium; the cents of an instalment."""
-        running = steps[-1]["running"]
         if self._loads:
             running *= 1 + loading
-            steps.append(_step("underwriting_loading", _MULTIPLY, 1 + loading, running))
+            numbers += (1 + loading, running)
         if self._discount is not None:
             running *= 1 - self._discount
-            steps.append(_step("family_discount", _MULTIPLY, 1 - self._discount, running))
+            numbers += (1 - self._discount, running)
         if self._least is not None:
             running = max(running, self._least)
-            steps.append(_step("minimum_premium", _AT_LEAST, self._least, running))
+            numbers += (self._least, running)
         payments, factor = instalment.payments, instalment.factor.value
         if payments > 1 or factor != 1:
             running *= factor
-            steps.append(_step("instalment_factor", _MULTIPLY, factor, running))
+            numbers += (factor, running)
         if payments > 1:
             running /= payments
-            steps.append(_step("payments", _DIVIDE, float(payments), running))
+            numbers += (float(payments), running)
         cents = cents_half_up(running)
         paid = cents / 100
-        if payments == 1:
-            steps.append(_step("offered_premium", _ROUND, 2.0, paid))
-        else:
-            steps.append(_step("instalment_premium", _ROUND, 2.0, paid))
-            steps.append(_step("offered_premium", _MULTIPLY, float(payments), paid * payments))
+        numbers += (2.0, paid)
+        if payments > 1:
+            numbers += (float(payments), paid * payments)
         return cents
 
 
@@ -340,7 +367,3 @@ def _pays_alone(edition: Edition) -> bool:
     if isinstance(rule, SumOfMembers):
         return rule.most_children.value >= 1
     return not isinstance(rule, FamilyTiers)
-
-
-def _step(name: str, operation: Operation, value: float, running: float) -> PlainStep:
-    return {"name": name, "operation": operation, "value": value, "running": running}

@@ -89,9 +89,7 @@ def create_app(outside: Outside, settings: Settings, security: Security | None =
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(holder.refresh)
-        # What is there now stays: no later collection walks through it in the midst of an answer.
-        gc.collect()
-        gc.freeze()
+        _settle()
         tasks = [
             asyncio.create_task(holder.poll(settings.poll_seconds)),
             asyncio.create_task(shadow.run()),
@@ -126,6 +124,12 @@ def create_app(outside: Outside, settings: Settings, security: Security | None =
     add_desk(app)
     _document(app)
     return app
+
+
+def _settle() -> None:
+    """What is there now stays: no later collection walks through it in the midst of an answer."""
+    gc.collect()
+    gc.freeze()
 
 
 def _roles(held: Mapping[str, Held]) -> list[tuple[str, str, str]]:

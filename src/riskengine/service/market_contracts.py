@@ -13,11 +13,10 @@ from typing_extensions import TypedDict
 
 from riskengine.market_engine import MarketQuote
 from riskengine.market_release import MarketRelease
-from riskengine.market_single import SingleQuote
 from riskengine.pricing.market import PlanPrice
-from riskengine.pricing.one_member import PlainPrice
 from riskengine.pricing.premium import money_text
 from riskengine.products.benefit import Benefit
+from riskengine.products.product import Plan
 from riskengine.products.underwriting import Decision
 from riskengine.profiles.questions import Question
 from riskengine.service.contracts import (
@@ -121,7 +120,7 @@ def market_prices_body(
         "start": quote.start,
         "currency": release.catalogue.currency,
         "members": list(members),
-        "decisions": [_decision(one) for one in quote.decisions],
+        "decisions": [decision_message(one) for one in quote.decisions],
         "offers": [_plan(release, quote, price) for price in quote.prices.values()],
         "refused": [
             {"plan": plan, "member": p.row, "field": p.field, "value": p.value, "reason": p.message}
@@ -131,66 +130,32 @@ def market_prices_body(
     }
 
 
-def single_prices_body(
-    release: MarketRelease, quote: SingleQuote, start: date, who: tuple[str | None, date | None]
-) -> MarketPricesBody:
-    """The same of a quote for one member; `who` is their id and the day of their profile."""
-    member_id, profile_as_of = who
-    return {
-        "market": release.catalogue.market,
-        "release": release.hash,
-        "edition": quote.edition,
-        "start": start,
-        "currency": release.catalogue.currency,
-        "members": [
-            {
-                "member_id": member_id,
-                "profile_as_of": profile_as_of,
-                "missing_answers": quote.missing,
-            }
-        ],
-        "decisions": [_decision(quote.decision)],
-        "offers": [_single_plan(price) for price in quote.prices],
-        "refused": [],
-    }
+class PlanMessage(TypedDict):
+    """What a plan is called and what it says, whoever asks."""
+
+    plan: str
+    product: str
+    name: TextMessage
+    summary: TextMessage
+    exclusions: TextMessage
 
 
-def _single_plan(price: PlainPrice) -> PlanQuoteMessage:
-    plan, cents = price.plan, price.instalment_cents
-    yearly = money_text(cents * price.payments)
+def plan_message(plan: Plan) -> PlanMessage:
+    """A plan as it travels."""
     return {
         "plan": plan.plan,
         "product": plan.product,
         "name": text_message(plan.name),
         "summary": text_message(plan.summary),
         "exclusions": text_message(plan.exclusions),
-        "household_premium": yearly,
-        "payments": price.payments,
-        "members": [
-            {
-                "offered_premium": yearly,
-                "instalment_premium": yearly if price.payments == 1 else money_text(cents),
-                "benefits": [
-                    {"benefit": one.benefit, "peril": one.peril.value, "steps": one.steps}
-                    for one in price.benefits
-                ],
-                "technical": price.technical,
-                "offered": price.offered,
-            }
-        ],
     }
 
 
 def _plan(release: MarketRelease, quote: MarketQuote, price: PlanPrice) -> PlanQuoteMessage:
-    plan = release.catalogue.plan(price.plan)
     size = len(price.offered.instalment_cents)
     return {
-        "plan": plan.plan,
-        "product": plan.product,
-        "name": text_message(plan.name),
-        "summary": text_message(plan.summary),
-        "exclusions": text_message(plan.exclusions),
-        "household_premium": money_text(quote.premium_cents[plan.plan]),
+        **plan_message(release.catalogue.plan(price.plan)),
+        "household_premium": money_text(quote.premium_cents[price.plan]),
         "payments": price.offered.payments,
         "members": [_member(price, row) for row in range(size)],
     }
@@ -213,7 +178,8 @@ def _member(price: PlanPrice, row: int) -> MemberPriceMessage:
     }
 
 
-def _decision(decision: Decision) -> DecisionMessage:
+def decision_message(decision: Decision) -> DecisionMessage:
+    """A decision as it travels."""
     return {
         "outcome": decision.outcome,
         "loading": decision.loading,

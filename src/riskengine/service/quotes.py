@@ -15,14 +15,20 @@ import orjson
 
 from riskengine.errors import ConflictError, InputError, ReleaseError, RiskEngineError, StoreError
 from riskengine.service.body import dumped
-from riskengine.service.contracts import PricesBody
 from riskengine.service.holding import Held, Holder
 from riskengine.service.keeping import Keeper
-from riskengine.service.market_contracts import MarketPricesBody
 from riskengine.service.members import known_of
 from riskengine.service.metrics import Metrics
 from riskengine.service.problems import problem_of
-from riskengine.service.quoting import AnyRelease, Asked, Known, named_members, premiums, price
+from riskengine.service.quoting import (
+    AnyRelease,
+    Asked,
+    Known,
+    Prices,
+    named_members,
+    premiums,
+    price,
+)
 from riskengine.service.requests import BatchRequest, MemberAnswers, QuoteRequest, Terms
 from riskengine.service.shadow import Shadow, Task
 from riskengine.store import Acceptance, StoredQuote
@@ -33,12 +39,11 @@ _AT_ONCE = 10
 
 @dataclass(frozen=True, eq=False)
 class Priced:
-    """Prices of what was asked, and what each plan costs in them."""
+    """Prices of what was asked."""
 
     held: Held
     asked: Asked
-    body: PricesBody | MarketPricesBody
-    premiums: dict[str, str]
+    prices: Prices
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class Desk:
 
     async def prices(self, request: QuoteRequest, market: str | None) -> bytes:
         """Prices that are not kept."""
-        return dumped((await self._price(request, market)).body)
+        return (await self._price(request, market)).prices.content
 
     async def quote(
         self, request: QuoteRequest, market: str | None, client: str, key: str | None
@@ -126,7 +131,7 @@ class Desk:
                     records.append(self._stored(one, Origin(client)))
                     told["quote"] = orjson.Fragment(records[-1].body)
                 else:
-                    told["quote"] = one.body
+                    told["quote"] = orjson.Fragment(one.prices.content)
                 results.append(told)
         if records:
             await self.keeper.keep(records)
@@ -174,11 +179,10 @@ class Desk:
         return self._priced(held, Asked(day, known, request.plans, request.payments))
 
     def _priced(self, held: Held, asked: Asked) -> Priced:
-        body = price(held.champion, asked)
-        priced = Priced(held, asked, body, premiums(body))
-        self.metrics.priced(body["market"], priced.premiums)
+        prices = price(held.champion, asked)
+        self.metrics.priced(prices.market, prices.premiums)
         self.metrics.drift.count(held.champion, asked.members)
-        return priced
+        return Priced(held, asked, prices)
 
     def _each(
         self, held: Held, members: Sequence[MemberAnswers], terms: tuple[date, tuple[str, ...]]
@@ -198,18 +202,19 @@ class Desk:
     def _stored(self, priced: Priced, origin: Origin) -> StoredQuote:
         at, quote_id = self.now(), str(uuid4())
         until = at + self.validity
-        body = {"quote_id": quote_id, "created_at": at, "valid_until": until, **priced.body}
+        prices, head = priced.prices, {"quote_id": quote_id, "created_at": at, "valid_until": until}
+        body = dumped(head)[:-1] + b"," + prices.content[1:]
         first, others = named_members(priced.asked.members)
         return StoredQuote(
-            quote_id, origin.client, priced.body["market"], priced.body["release"], at, until,
-            priced.asked.to_json(), dumped(body), first, origin.key, origin.digest,
+            quote_id, origin.client, prices.market, prices.release, at, until,
+            priced.asked.to_json(), body, first, origin.key, origin.digest,
             others,
         )  # fmt: skip
 
     async def _keep(self, priced: Priced, origin: Origin) -> bytes:
         stored = self._stored(priced, origin)
         await self.keeper.keep((stored,))
-        self.shadow.take(Task(stored.quote_id, priced.held, priced.asked, priced.premiums))
+        self.shadow.take(Task(stored.quote_id, priced.held, priced.asked, priced.prices.premiums))
         return stored.body
 
     async def _earlier(self, origin: Origin) -> bytes | None:

@@ -26,8 +26,8 @@ from riskengine.service.market_contracts import (
     InsuredMessage,
     MarketPricesBody,
     market_prices_body,
-    single_prices_body,
 )
+from riskengine.service.single_body import single_prices
 from riskengine.vocabulary import Answer
 
 AnyRelease: TypeAlias = Release | MarketRelease
@@ -74,14 +74,24 @@ def named_members(members: Sequence[Known]) -> tuple[str | None, tuple[str, ...]
     return next(iter(named), None), named[1:]
 
 
-def price(release: AnyRelease, asked: Asked) -> PricesBody | MarketPricesBody:
+@dataclass(frozen=True, eq=False)
+class Prices:
+    """Prices as they travel (JSON), and what each plan costs a year as a decimal string."""
+
+    market: str
+    release: str
+    content: bytes
+    premiums: dict[str, str]
+
+
+def price(release: AnyRelease, asked: Asked) -> Prices:
     """The prices of what is asked, by a release.
 
     Raises `AnswerError` for answers that cannot be priced, `InputError` for a household or
     instalments where there are none, `UnknownNameError` for an unknown plan or day.
     """
     if isinstance(release, MarketRelease):
-        return _price_market(release, asked)
+        return _price_single(release, asked) or _price_market(release, asked)
     if len(asked.members) > 1 or asked.payments is not None:
         message = "market study prices one member at a time, once a year: leave the rest out"
         raise InputError(message)
@@ -90,20 +100,23 @@ def price(release: AnyRelease, asked: Asked) -> PricesBody | MarketPricesBody:
     quote = engine.quote(release, columns, asked.as_of, asked.plans)
     body = prices_body(release, known.answers, quote)
     body["member_id"], body["profile_as_of"] = known.member_id, known.profile_as_of
-    return body
+    return _prices(body)
 
 
-def _price_market(release: MarketRelease, asked: Asked) -> MarketPricesBody:
-    if len(asked.members) == 1:
-        (known,) = asked.members
-        terms = (known.answers, asked.as_of, asked.plans, asked.payments)
-        if (single := quote_single(release, *terms)) is not None:
-            who = (known.member_id, known.profile_as_of)
-            return single_prices_body(release, single, asked.as_of, who)
-    return _price_household(release, asked)
+def _price_single(release: MarketRelease, asked: Asked) -> Prices | None:
+    """The usual quote, for one member; None where columns have to be asked."""
+    if len(asked.members) > 1:
+        return None
+    (known,) = asked.members
+    quote = quote_single(release, known.answers, asked.as_of, asked.plans, asked.payments)
+    if quote is None:
+        return None
+    who = (known.member_id, known.profile_as_of)
+    content, premiums = single_prices(release, quote, asked.as_of, who)
+    return Prices(release.catalogue.market, release.hash, content, premiums)
 
 
-def _price_household(release: MarketRelease, asked: Asked) -> MarketPricesBody:
+def _price_market(release: MarketRelease, asked: Asked) -> Prices:
     columns = household_to_columns(release.questions, [one.answers for one in asked.members])
     terms = (asked.as_of, asked.plans, asked.payments)
     quote = quote_market(release, columns, *terms, checked=True)
@@ -115,7 +128,11 @@ def _price_household(release: MarketRelease, asked: Asked) -> MarketPricesBody:
         }
         for row, known in enumerate(asked.members)
     ]
-    return market_prices_body(release, quote, members)
+    return _prices(market_prices_body(release, quote, members))
+
+
+def _prices(body: PricesBody | MarketPricesBody) -> Prices:
+    return Prices(body["market"], body["release"], dumped(body), premiums(body))
 
 
 def premiums(body: PricesBody | MarketPricesBody) -> dict[str, str]:

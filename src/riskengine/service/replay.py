@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import orjson
 
 from riskengine.errors import ReleaseError, UnknownQuoteError
-from riskengine.service.body import dumped
-from riskengine.service.quoting import AnyRelease, Asked, premiums, price
+from riskengine.service.quoting import AnyRelease, Asked, price
 from riskengine.store import Database, Plain, Sealer, StoredQuote, read_quote
 
 _TOLERANCE = 1e-9
@@ -53,8 +52,8 @@ def replay_quote(
     prices = price(release, Asked.from_json(quote.inputs))
     stored = orjson.loads(quote.body)
     was = {name: value for name, value in stored.items() if name not in _OF_THE_QUOTE}
-    found = tuple(differences(was, orjson.loads(dumped(prices))))
-    return Replayed(quote, premiums(prices), found)
+    found = tuple(differences(was, orjson.loads(prices.content)))
+    return Replayed(quote, prices.premiums, found)
 
 
 def differences(stored: object, again: object, place: str = "") -> Iterator[str]:

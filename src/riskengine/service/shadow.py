@@ -13,7 +13,7 @@ from riskengine.errors import RiskEngineError
 from riskengine.service.holding import Held
 from riskengine.service.keeping import Keeper
 from riskengine.service.metrics import Metrics
-from riskengine.service.quoting import AnyRelease, Asked, premiums, price
+from riskengine.service.quoting import AnyRelease, Asked, price
 from riskengine.store import ShadowPrice
 
 _MOST_WAITING = 1_000
@@ -81,7 +81,7 @@ class Shadow:
 
 def _premiums(release: AnyRelease, asked: Asked) -> tuple[dict[str, str], str | None]:
     try:
-        return premiums(price(release, asked)), None
+        return price(release, asked).premiums, None
     except RiskEngineError as error:
         return {}, str(error)
 
