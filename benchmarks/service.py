@@ -219,7 +219,7 @@ def serve(folder: Path, port: int) -> None:
     from fastapi import FastAPI
 
     from riskengine.market_release import load_market_release
-    from riskengine.service.app import Outside, create_app
+    from riskengine.service.app import Outside, create_app, settle
     from riskengine.service.holding import FixedReleases
     from riskengine.settings import Settings
     from riskengine.store import Database
@@ -232,7 +232,7 @@ def serve(folder: Path, port: int) -> None:
 
     database = Database(f"sqlite:///{folder}/store.db")
     source = FixedReleases.of(load_market_release(folder / "release"))
-    ours = create_app(Outside(source, database), Settings(log_level="WARNING"))
+    ours = create_app(Outside(source, database, started=settle), Settings(log_level="WARNING"))
 
     async def either(scope, receive, send):  # type: ignore[no-untyped-def]
         app = empty if scope.get("path") == "/empty" else ours

@@ -29,7 +29,7 @@ def serve(
     """
     import uvicorn
 
-    from riskengine.service.app import Outside, create_app
+    from riskengine.service.app import Outside, create_app, settle
     from riskengine.service.observed import log_json
     from riskengine.service.security import security_of
     from riskengine.service.source import RegisteredReleases
@@ -51,7 +51,10 @@ def serve(
         )
     log_json(settings.log_level)
     outside = Outside(
-        RegisteredReleases(settings), database, None if protected is None else protected.cipher
+        RegisteredReleases(settings),
+        database,
+        None if protected is None else protected.cipher,
+        started=settle,
     )
     before = signal.signal(signal.SIGTERM, _leave)
     try:

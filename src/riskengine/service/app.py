@@ -61,12 +61,16 @@ _BODIES = (
 
 @dataclass(frozen=True, eq=False)
 class Outside:
-    """What the service is given of the world; `database` may be away, or None for no store."""
+    """What the service is given of the world; `database` may be away, or None for no store.
+
+    `started` is called once, when what can be held is held.
+    """
 
     source: ReleaseSource
     database: Database | None = None
     sealer: Sealer | None = None
     now: Callable[[], datetime] = lambda: datetime.now().astimezone()
+    started: Callable[[], None] = lambda: None
 
 
 def create_app(outside: Outside, settings: Settings, security: Security | None = None) -> FastAPI:
@@ -89,7 +93,7 @@ def create_app(outside: Outside, settings: Settings, security: Security | None =
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(holder.refresh)
-        _settle()
+        outside.started()
         tasks = [
             asyncio.create_task(holder.poll(settings.poll_seconds)),
             asyncio.create_task(shadow.run()),
@@ -109,7 +113,7 @@ def create_app(outside: Outside, settings: Settings, security: Security | None =
         lifespan=lifespan,
     )
     problems.install(app)
-    # Routes are looked through in turn, and these are asked most.
+    # First: the layer that answers usual quotes is then the innermost.
     add_quotes(app, desk)
     install_security(app, security)
     app.add_middleware(Observed, metrics=metrics)
@@ -126,8 +130,11 @@ def create_app(outside: Outside, settings: Settings, security: Security | None =
     return app
 
 
-def _settle() -> None:
-    """What is there now stays: no later collection walks through it in the midst of an answer."""
+def settle() -> None:
+    """What is there now stays: no later collection walks through it in the midst of an answer.
+
+    For a process that does nothing but serve.
+    """
     gc.collect()
     gc.freeze()
 

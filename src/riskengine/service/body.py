@@ -20,8 +20,7 @@ from starlette.exceptions import HTTPException
 Body = TypeVar("Body", bound=BaseModel)
 JSON = "application/json"
 _DEEPEST = 32
-_LONG_NUMBER = re.compile(rb"[0-9]{15}|[0-9][eE]|-0(?![.0-9])")
-"""Where readers of JSON part: integers beyond 64 bits, exponents, and whether -0 is an integer."""
+_LONG = re.compile(rb"[0-9]{19}")
 _REFERENCE = "#/components/schemas/{model}"
 
 
@@ -83,10 +82,10 @@ def _plainly(content: bytes) -> Any:
     """The usual JSON by orjson, which keeps the last of two values under one key; None for others.
 
     Without escapes every text has two quotes: as many as there are when it is written again, unless
-    a key was dropped. Long numbers and deep nesting are looked at more closely.
+    a key was dropped. Long integers, and what may be nested too deeply, are looked at more closely.
     """
     deep = content.count(b"[") + content.count(b"{") > _DEEPEST
-    if deep or b"\\" in content or _LONG_NUMBER.search(content):
+    if deep or b"\\" in content or _LONG.search(content):
         return None
     try:
         found = orjson.loads(content)

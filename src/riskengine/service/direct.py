@@ -2,16 +2,16 @@
 
 FastAPI documents such a route and answers it whenever a request is out of the ordinary: parameters
 in the query, another content type, a header it has to check. The usual request goes straight to its
-handler; errors are raised and told in the same place.
+handler; what that raises is raised again in the route, so that errors are told in one place.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
-from starlette.routing import Match
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from riskengine.security.scopes import Caller
 from riskengine.security.scopes import Scope as Permission
@@ -24,47 +24,76 @@ Handler: TypeAlias = Callable[[Caller, bytes, str | None], Awaitable[tuple[bytes
 """Answers a body under an idempotency key (or None), with headers beside those of the content."""
 _KEY = TypeAdapter(Named)
 _TYPE = JSON.encode()
+_RAISED = "riskengine.raised"
 
 
-class _Unusual(Exception):  # noqa: N818  nothing is wrong: FastAPI answers it
-    """The request is for the framework to answer."""
+class DirectRoute(APIRoute):
+    """A route that `Direct` stands before."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (error := scope.get(_RAISED)) is not None:
+            raise error
+        await super().handle(scope, receive, send)
 
 
-def direct(handler: Handler, permission: Permission) -> type[APIRoute]:
-    """A class of routes whose usual request `handler` answers, for who has the permission."""
+class Direct:
+    """The ASGI layer that answers usual requests; the last one before the framework.
 
-    class Direct(APIRoute):
-        def matches(self, scope: Scope) -> tuple[Match, Scope]:
-            if scope["type"] == "http" and scope["path"] == self.path and not scope["root_path"]:
-                found = {"endpoint": self.endpoint, "path_params": {}, "route": self}
-                return Match.FULL, found
-            return super().matches(scope)
+    `add` gives the routes of an application that are answered so.
+    """
 
-        async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-            try:
-                key = _key(scope)
-            except _Unusual:
-                await super().handle(scope, receive, send)
-                return
-            who = caller_of(scope["state"].get("caller"), permission)
-            content, told = await handler(who, scope[BODY], key)
-            size = str(len(content)).encode()
-            headers = [(b"content-type", _TYPE), (b"content-length", size), *told]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": content})
+    def __init__(self, app: ASGIApp, routes: dict[str, "_Direct"]) -> None:
+        self._app, self._routes = app, routes
 
-    return Direct
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._routes.get(scope["path"]) if scope["type"] == "http" else None
+        usual = None if found is None or scope["root_path"] else _usual(scope)
+        if found is None or usual is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = found.route
+        try:
+            who = caller_of(scope["state"].get("caller"), found.permission)
+            content, told = await found.handler(who, *usual)
+        except Exception as error:  # noqa: BLE001  the route raises it again
+            scope[_RAISED] = error
+            await self._app(scope, receive, send)
+            return
+        size = str(len(content)).encode()
+        headers = [(b"content-type", _TYPE), (b"content-length", size), *told]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
 
 
-def _key(scope: Scope) -> str | None:
-    """The idempotency key of a usual request; raises `_Unusual` for any other one."""
+class _Direct(NamedTuple):
+    route: APIRoute
+    handler: Handler
+    permission: Permission
+
+
+def _usual(scope: Scope) -> tuple[bytes, str | None] | None:
+    """Body and idempotency key of a usual request; None for any other one."""
     if scope["method"] != "POST" or scope["query_string"] or BODY not in scope:
-        raise _Unusual
-    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
-    keys = [value for name, value in scope["headers"] if name == b"idempotency-key"]
-    if kinds != [_TYPE] or len(keys) > 1:
-        raise _Unusual
+        return None
+    kind, key = None, None
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            kind = value if kind is None else b""
+        elif name == b"idempotency-key":
+            key = value if key is None else b""
+    if kind != _TYPE:
+        return None
     try:
-        return _KEY.validate_python(keys[0].decode("latin-1")) if keys else None
+        return scope[BODY], None if key is None else _KEY.validate_python(key.decode("latin-1"))
     except ValidationError:
-        raise _Unusual from None
+        return None
+
+
+def add_direct(app: FastAPI, handlers: dict[str, tuple[Handler, Permission]]) -> None:
+    """Answer usual requests to the routes of these paths, which are `DirectRoute`s, directly."""
+    routes = {
+        route.path: _Direct(route, *handlers[route.path])
+        for route in app.routes
+        if isinstance(route, DirectRoute)
+    }
+    app.add_middleware(Direct, routes=routes)

@@ -31,7 +31,7 @@ from riskengine.service.contracts import (
     RecommendationResponse,
     products_response,
 )
-from riskengine.service.direct import Handler, RawHeaders, direct
+from riskengine.service.direct import DirectRoute, Handler, RawHeaders, add_direct
 from riskengine.service.feedback import FeedbackDesk
 from riskengine.service.market_contracts import (
     MarketPricesBody,
@@ -76,7 +76,10 @@ _PRICED = problems(403, 404, 415, 422, 503)
 
 
 def add_quotes(app: FastAPI, desk: Desk) -> None:
-    """Add what is priced for a household: quotes, and prices that are not kept."""
+    """Add what is priced for a household: quotes, and prices that are not kept.
+
+    To be called before whatever else stands before routes.
+    """
 
     async def quotes(
         request: Request, who: _Quoter, market: Market = None, key: Key = None, store: bool = True
@@ -105,7 +108,7 @@ def add_quotes(app: FastAPI, desk: Desk) -> None:
         response_model=QuoteBody | MarketQuoteBody | PricesBody | MarketPricesBody,
         responses=_PRICED | problems(409),
         openapi_extra=documented(QuoteRequest),
-        route_class_override=direct(_usual(app, desk, keep=True), Scope.QUOTES),
+        route_class_override=DirectRoute,
     )
     app.router.add_api_route(
         "/v1/prices",
@@ -115,8 +118,10 @@ def add_quotes(app: FastAPI, desk: Desk) -> None:
         response_model=PricesBody | MarketPricesBody,
         responses=_PRICED,
         openapi_extra=documented(QuoteRequest),
-        route_class_override=direct(_usual(app, desk, keep=False), Scope.QUOTES),
+        route_class_override=DirectRoute,
     )
+    kept, told = (_usual(app, desk, keep=keep) for keep in (True, False))
+    add_direct(app, {"/v1/quotes": (kept, Scope.QUOTES), "/v1/prices": (told, Scope.QUOTES)})
 
 
 def _usual(app: FastAPI, desk: Desk, *, keep: bool) -> Handler:
