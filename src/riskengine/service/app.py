@@ -59,6 +59,10 @@ _BODIES = (
 )
 
 
+_ALLOCATIONS = 20_000
+"""Objects that a service lets come before it looks for cycles: answers in progress hold many."""
+
+
 @dataclass(frozen=True, eq=False)
 class Outside:
     """What the service is given of the world; `database` may be away, or None for no store.
@@ -137,6 +141,7 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_ALLOCATIONS)
 
 
 def _roles(held: Mapping[str, Held]) -> list[tuple[str, str, str]]:

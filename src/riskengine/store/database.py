@@ -35,7 +35,10 @@ class Database:
             wait = {"timeout": patience} if dialect == "sqlite" else {}
             if dialect == "postgresql":
                 wait = {"connect_timeout": max(round(patience), 1)}
-            self.engine = sa.create_engine(url, connect_args=wait, pool_pre_ping=True)
+            # A server may have gone since a connection was last used; a file has not.
+            self.engine = sa.create_engine(
+                url, connect_args=wait, pool_pre_ping=dialect == "postgresql"
+            )
         except (sa.exc.ArgumentError, ImportError) as error:
             # The URL may hold a password: it is not told.
             message = f"cannot use the store: {str(error).splitlines()[0]}; {SUPPORTED}"

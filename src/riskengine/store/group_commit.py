@@ -1,8 +1,9 @@
 """The one writer of the service: what waits is written in one transaction, then everyone is told.
 
-A caller goes on only when its rows are durable. The queue is bounded: where the database is slower
-than the requests, the surplus is refused at once. A batch that fails is tried again entry by entry,
-so that only the entry at fault gets the error.
+A caller goes on only when its rows are durable. What comes in one turn of an event loop is handed
+over together. The queue is bounded: where the database is slower than the requests, the surplus is
+refused at once. A batch that fails is tried again entry by entry, so that only the entry at fault
+gets the error.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -19,12 +20,12 @@ from riskengine.store.database import Database
 from riskengine.store.records import Record
 
 _MOST_AT_ONCE = 1_000
+_CLOSING = "the store is being closed: send the request again"
 _Write = Callable[[sa.Connection, Sequence[Record]], None]
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
-class _Entry:
+class _Entry(NamedTuple):
     records: Sequence[Record]
     loop: asyncio.AbstractEventLoop
     done: "asyncio.Future[None]"
@@ -46,6 +47,7 @@ class GroupCommit:
         self._database, self._write = database, write
         self._capacity, self._observe = capacity, observe
         self._waiting: deque[_Entry] = deque()
+        self._arriving: dict[asyncio.AbstractEventLoop, list[_Entry]] = {}
         self._records = 0
         self._changed = threading.Condition()
         self.closing = False
@@ -70,15 +72,27 @@ class GroupCommit:
         entry = _Entry(records, loop, loop.create_future())
         with self._changed:
             if self.closing:
-                message = "the store is being closed: send the request again"
-                raise StoreError(message)
+                raise StoreError(_CLOSING)
             if self._records + len(records) > self._capacity:
                 message = f"the store is {self._records} records behind: send the request later"
                 raise StoreError(message)
-            self._waiting.append(entry)
             self._records += len(records)
-            self._changed.notify()
+        if loop not in self._arriving:
+            self._arriving[loop] = []
+            loop.call_soon(self._arrived, loop)
+        self._arriving[loop].append(entry)
         await entry.done
+
+    def _arrived(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand over what came in this turn of a loop."""
+        entries = self._arriving.pop(loop)
+        with self._changed:
+            # The writer may have looked for the last time.
+            refused = entries if self.closing else []
+            self._waiting += [] if self.closing else entries
+            self._records -= sum(len(entry.records) for entry in refused)
+            self._changed.notify()
+        _tell([(entry, StoreError(_CLOSING)) for entry in refused])
 
     def close(self) -> None:
         """Write what waits, then stop; whoever comes later is refused."""
