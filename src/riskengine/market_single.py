@@ -39,6 +39,8 @@ class SingleQuote:
     edition: str
     missing: list[str]
     decision: Decision
+    plans: tuple[PricedPlan, ...]
+    payments: int
     prices: list[PlainPrice]
 
 
@@ -79,11 +81,9 @@ class _Single:
         most = 0.0 if edition.underwriting_loading is None else edition.underwriting_loading.value
         self._decision = OneDecision(release.underwriting, most)
         fields = {field.field: field for field in release.underwriting.answers}
-        self._questions = [
-            (one.name, _reader(one, fields.get(one.name)), one.required)
-            for one in release.questions
-        ]
-        self._names = frozenset(one.name for one in release.questions)
+        self._readers = {one.name: _reader(one, fields.get(one.name)) for one in release.questions}
+        self._unanswered: dict[str, Value] = dict.fromkeys(self._readers)
+        self._required = [one.name for one in release.questions if one.required]
         self._models = compiled(release)
         self._prices = one_member(self._market, release.base_rates[edition.edition])
         models = [*release.models]
@@ -104,31 +104,37 @@ class _Single:
         if found is None:
             return None
         member = PlainMember(values, [found[at] for at in self._places], decision.loading)
-        prices = self._prices.price(plans, member, payments or self._fewest)
+        payments = self._fewest if payments is None else payments
+        prices = self._prices.price(plans, member, payments)
         if prices is None:
             return None
         missing = [name for name, value in values.items() if value is None]
-        return SingleQuote(self._prices, self._market.edition.edition, missing, decision, prices)
+        edition = self._market.edition.edition
+        return SingleQuote(self._prices, edition, missing, decision, plans, payments, prices)
 
     def _values(self, answers: Mapping[str, Answer]) -> dict[str, Value] | None:
         """The answer to each question; None where one cannot be, as `check_columns` tells."""
-        if not answers.keys() <= self._names:
-            return None
-        values: dict[str, Value] = {}
-        for name, read, required in self._questions:
-            given = answers.get(name)
-            value = None if given is None else read(given)
-            if value is None and (required or given is not None):
+        values = self._unanswered.copy()
+        for name, given in answers.items():
+            read = self._readers.get(name)
+            if read is None:
                 return None
-            values[name] = value
+            if given is not None:
+                value = read(given)
+                if value is None:
+                    return None
+                values[name] = value
+        for name in self._required:
+            if values[name] is None:
+                return None
         return values
 
-    def _select(self, names: tuple[str, ...]) -> tuple[list[PricedPlan], bool] | None:
+    def _select(self, names: tuple[str, ...]) -> tuple[tuple[PricedPlan, ...], bool] | None:
         """The plans, and whether one of them asks about health; None where one is not on sale."""
         if self._prices is None:
             return None
         found = [self._prices.plans.get(n) for n in names or self._market.catalogue.names]
-        plans = [plan for plan in found if plan is not None]
+        plans = tuple(plan for plan in found if plan is not None)
         if len(plans) < len(found):
             return None
         return plans, any(plan.underwritten for plan in plans)
@@ -143,7 +149,8 @@ def _reader(question: Question, field: AnswerField | None) -> _Read:
         levels = {*question.levels}
         if field is not None:
             levels &= {*(field.levels or ())}
-        return lambda given: given if isinstance(given, str) and given in levels else None
+        known: dict[Answer, str] = {level: level for level in levels}
+        return known.get
     low = -inf if question.minimum is None else question.minimum
     high = inf if question.maximum is None else question.maximum
     if field is not None:

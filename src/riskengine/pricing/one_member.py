@@ -40,30 +40,33 @@ _START, _ADD, _MULTIPLY = Operation.START, Operation.ADD, Operation.MULTIPLY
 _DIVIDE, _AT_LEAST, _ROUND = Operation.DIVIDE, Operation.AT_LEAST, Operation.ROUND
 
 
-Named: TypeAlias = tuple[str, Operation]
-"""The name of a step and what it does."""
+class PlannedStep(NamedTuple):
+    """A step, with its value and running value where they are the same for every member."""
+
+    name: str
+    operation: Operation
+    value: float | None = None
+    running: float | None = None
 
 
 class Outline(NamedTuple):
-    """The steps of a plan, in the order of the numbers of a `PlainPrice`.
+    """The steps of a plan; `benefits` by name and peril, see `riskengine.pricing.market.PlanPrice`.
 
-    `benefits` by name and peril; see `riskengine.pricing.market.PlanPrice`.
+    The numbers of a `PlainPrice` are, step by step, value and running value, unless they are here.
     """
 
-    benefits: list[tuple[str, Peril, list[Named]]]
-    technical: list[Named]
-    offered: list[Named]
+    benefits: list[tuple[str, Peril, list[PlannedStep]]]
+    technical: list[PlannedStep]
+    offered: list[PlannedStep]
 
 
 class PlainPrice(NamedTuple):
-    """One plan for one member: value and running value of each step, in the order of the outline.
+    """One plan for one member: the numbers of its steps in the order of the outline.
 
-    What is paid `payments` times a year, in whole cents.
+    `instalment_cents` is paid at a time.
     """
 
-    plan: "PricedPlan"
     numbers: list[float]
-    payments: int
     instalment_cents: int
 
 
@@ -93,12 +96,14 @@ class _Curve:
         ratio = paid / place.trended
         return min(ratio, 1.0) if self.money else ratio
 
-    @property
-    def steps(self) -> list[Named]:
+    def steps(self, trend: float) -> list[PlannedStep]:
         """What leads to what the plan is expected to pay."""
-        start = STEP_NAMES[self.peril.unit][0]
-        found = [(start, _START), ("trend_factor", _MULTIPLY), (self.step, _MULTIPLY)]
-        return [*found, ("induced_utilisation", _MULTIPLY)] if self.money else found
+        found = [
+            PlannedStep(STEP_NAMES[self.peril.unit][0], _START),
+            PlannedStep("trend_factor", _MULTIPLY, trend),
+            PlannedStep(self.step, _MULTIPLY),
+        ]
+        return [*found, PlannedStep("induced_utilisation", _MULTIPLY)] if self.money else found
 
 
 class _Grid:
@@ -115,7 +120,7 @@ class _Grid:
         knot = min(max(int(above), 0), self.last)
         along = (mean / self.knots[knot] - 1) / self.widening
         trended = mean * self.trend
-        return _Place(knot, along, trended, (mean, mean, self.trend, trended))
+        return _Place(knot, along, trended, (mean, mean, trended))
 
 
 class _Place(NamedTuple):
@@ -124,7 +129,7 @@ class _Place(NamedTuple):
     knot: int
     along: float
     trended: float
-    numbers: tuple[float, float, float, float]
+    numbers: tuple[float, float, float]
 
 
 class _Factor:
@@ -221,33 +226,40 @@ class OneMember:
             running = self._filed(numbers, plan.base_rate, relativities)
             loading = member.loading if plan.underwritten else 0.0
             cents = self._offer(numbers, running, loading, instalment)
-            found.append(PlainPrice(plan, numbers, instalment.payments, cents))
+            found.append(PlainPrice(numbers, cents))
         return found
 
     def outline(self, plan: PricedPlan, payments: int) -> Outline:
         """The steps of a plan; raises `UnknownNameError` as `price` does."""
         instalment = self._edition.instalment(payments)
-        technical = [
-            ("expected_plan_paid", _START),
-            ("pooling_charge", _ADD),
-            ("fixed_expense", _ADD),
-            ("permissible_loss_ratio", _DIVIDE),
-        ]
-        factors = [(factor.factor, _MULTIPLY) for factor in self._factors[plan.tariff]]
-        several = instalment.payments > 1
+        factor, several = instalment.factor.value, instalment.payments > 1
+        parts = float(instalment.payments)
+        off = 1 - (self._discount or 0.0)
         adjusting = {
-            ("underwriting_loading", _MULTIPLY): self._loads,
-            ("family_discount", _MULTIPLY): self._discount is not None,
-            ("minimum_premium", _AT_LEAST): self._least is not None,
-            ("instalment_factor", _MULTIPLY): several or instalment.factor.value != 1,
-            ("payments", _DIVIDE): several,
-            ("instalment_premium", _ROUND): several,
-            ("offered_premium", _MULTIPLY if several else _ROUND): True,
+            PlannedStep("underwriting_loading", _MULTIPLY): self._loads,
+            PlannedStep("family_discount", _MULTIPLY, off): self._discount is not None,
+            PlannedStep("minimum_premium", _AT_LEAST, self._least): self._least is not None,
+            PlannedStep("instalment_factor", _MULTIPLY, factor): several or factor != 1,
+            PlannedStep("payments", _DIVIDE, parts): several,
+            PlannedStep("instalment_premium", _ROUND, 2.0): several,
+            PlannedStep("offered_premium", _MULTIPLY, parts): several,
+            PlannedStep("offered_premium", _ROUND, 2.0): not several,
         }
+        base = plan.base_rate
+        factors = [PlannedStep(one.factor, _MULTIPLY) for one in self._factors[plan.tariff]]
         return Outline(
-            [(curve.benefit, curve.peril, curve.steps) for curve in plan.curves],
-            technical,
-            [("base_rate", _START), *factors, *(one for one, there in adjusting.items() if there)],
+            [(c.benefit, c.peril, c.steps(self._grids[c.at].trend)) for c in plan.curves],
+            [
+                PlannedStep("expected_plan_paid", _START),
+                PlannedStep("pooling_charge", _ADD, 0.0),
+                PlannedStep("fixed_expense", _ADD, self._fixed),
+                PlannedStep("permissible_loss_ratio", _DIVIDE, self._ratio),
+            ],
+            [
+                PlannedStep("base_rate", _START, base, base),
+                *factors,
+                *(one for one, there in adjusting.items() if there),
+            ],
         )
 
     def _places(
@@ -305,15 +317,13 @@ class OneMember:
         assert expected is not None
         pooled = expected + 0.0
         spent = pooled + self._fixed
-        numbers += (expected, expected, 0.0, pooled, self._fixed, spent)
-        numbers += (self._ratio, spent / self._ratio)
+        numbers += (expected, expected, pooled, spent, spent / self._ratio)
 
     def _filed(
         self, numbers: list[float], base_rate: float, relativities: Sequence[float]
     ) -> float:
         """Add the steps to the filed premium, which is returned."""
         running = base_rate
-        numbers += (running, running)
         for relativity in relativities:
             running *= relativity
             numbers += (relativity, running)
@@ -328,22 +338,22 @@ class OneMember:
             numbers += (1 + loading, running)
         if self._discount is not None:
             running *= 1 - self._discount
-            numbers += (1 - self._discount, running)
+            numbers.append(running)
         if self._least is not None:
             running = max(running, self._least)
-            numbers += (self._least, running)
+            numbers.append(running)
         payments, factor = instalment.payments, instalment.factor.value
         if payments > 1 or factor != 1:
             running *= factor
-            numbers += (factor, running)
+            numbers.append(running)
         if payments > 1:
             running /= payments
-            numbers += (float(payments), running)
+            numbers.append(running)
         cents = cents_half_up(running)
         paid = cents / 100
-        numbers += (2.0, paid)
+        numbers.append(paid)
         if payments > 1:
-            numbers += (float(payments), paid * payments)
+            numbers.append(paid * payments)
         return cents
 
 

@@ -5,7 +5,7 @@ answer that is unknown never counts as harmless: a rule that hangs on it refers 
 what is missing. Left out: reading the files (`riskengine.products.rate_book_read`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -230,9 +230,24 @@ class OneDecision:
             (rule, Severity[rule.outcome.name], [_test(test) for test in rule.when])
             for rule in underwriting.rules
         ]
+        tests = [test for rule in underwriting.rules for test in rule.when]
+        self._inert = [
+            (field, *_bounds([test for test in tests if test.field == field]))
+            for field in dict.fromkeys(test.field for test in tests)
+        ]
+        self._accepted = _Found([], [], 0.0, False, set()).told(Severity.ACCEPT)
 
     def of(self, answers: Mapping[str, Answer]) -> Decision:
         """The decision; answers are such as can be given (`answer_problems`)."""
+        for field, low, high, levels in self._inert:
+            value = answers.get(field)
+            if value is None or (
+                value in levels if isinstance(value, str) else not low <= value < high
+            ):
+                return self._ruled(answers)
+        return self._accepted
+
+    def _ruled(self, answers: Mapping[str, Answer]) -> Decision:
         severity, loading = Severity.ACCEPT, 0.0
         held, waiting = [], []
         for rule, outcome, tests in self._rules:
@@ -256,6 +271,15 @@ class OneDecision:
             severity = max(severity, Severity.REFER)
         unknown = {name for name in self._fields if answers.get(name) is None} if waiting else set()
         return _Found(held, waiting, loading, too_much, unknown).told(severity)
+
+
+def _bounds(tests: Sequence[Condition]) -> tuple[float, float, frozenset[str]]:
+    """Numbers from the first bound to below the second meet none of the tests; levels that do."""
+    return (
+        max((test.below for test in tests if test.below is not None), default=-np.inf),
+        min((test.at_least for test in tests if test.at_least is not None), default=np.inf),
+        frozenset(level for test in tests for level in test.one_of or ()),
+    )
 
 
 def _test(test: Condition) -> tuple[str, Callable[[Any], bool]]:

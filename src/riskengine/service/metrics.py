@@ -1,7 +1,6 @@
 """What the service measures of itself, for Prometheus; each application has its own registry."""
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 
 from prometheus_client import (
     CollectorRegistry,
@@ -11,11 +10,11 @@ from prometheus_client import (
     generate_latest,
 )
 
+from riskengine.service.histograms import Histograms
 from riskengine.service.input_drift import InputDrift
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _AMOUNTS = tuple(float(step * 10**power) for power in range(1, 6) for step in (1, 2, 5))
-_CHILDREN = 4096
 _BATCHES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -24,20 +23,20 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
-        seconds = Histogram(
+        self.seconds = Histograms(
             "riskengine_request_seconds",
             "Time from a request to its answer; errors by status",
             ("method", "route", "status"),
-            buckets=_SECONDS,
-            registry=registry,
+            _SECONDS,
         )
-        premium = Histogram(
+        self._premium = Histograms(
             "riskengine_offered_premium",
             "Premiums of quotes and prices, in the currency of the market a year",
             ("market", "plan"),
-            buckets=_AMOUNTS,
-            registry=registry,
+            _AMOUNTS,
         )
+        registry.register(self.seconds)
+        registry.register(self._premium)
         self._releases = Gauge(
             "riskengine_release_info",
             "1 for each release in memory",
@@ -60,9 +59,6 @@ class Metrics:
             registry=registry,
         )
 
-        # Looking a child up takes longer than observing.
-        self.of_request = lru_cache(maxsize=_CHILDREN)(seconds.labels)
-        self._of_plan = lru_cache(maxsize=_CHILDREN)(premium.labels)
         self.drift = InputDrift()
         self._drift = Gauge(
             "riskengine_input_psi",
@@ -74,7 +70,7 @@ class Metrics:
     def priced(self, market: str, premiums: Mapping[str, str]) -> None:
         """Count the premiums of a quote."""
         for plan, amount in premiums.items():
-            self._of_plan(market, plan).observe(float(amount))
+            self._premium.observe((market, plan), float(amount))
 
     def released(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """The releases in memory now, as (market, role, hash)."""

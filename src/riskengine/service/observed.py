@@ -6,8 +6,8 @@ import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from os import urandom
 from time import perf_counter
-from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -48,7 +48,7 @@ class Observed:
     """The ASGI layer that does it; an `X-Request-Id` of the client is taken over."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._seconds = app, metrics.of_request
+        self._app, self._seconds = app, metrics.seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,7 +71,7 @@ class Observed:
             took = perf_counter() - begun
             # Only the paths of routes: a client must not make up label values.
             route = getattr(scope.get("route"), "path", "none")
-            self._seconds(scope["method"], route, status).observe(took)
+            self._seconds.observe((scope["method"], route, str(status)), took)
             if logger.isEnabledFor(logging.INFO):
                 said = {"method": scope["method"], "route": route, "status": status}
                 logger.info("request", extra={**said, "milliseconds": round(took * 1000, 3)})
@@ -82,4 +82,4 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _GIVEN.fullmatch(value):
             return str(value.decode("ascii"))
-    return uuid4().hex
+    return urandom(16).hex()

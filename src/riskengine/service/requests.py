@@ -14,6 +14,8 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     field_validator,
     model_validator,
 )
@@ -29,6 +31,7 @@ EXAMPLE_ANSWERS: dict[str, Any] = {
 }
 MOST_MEMBERS = 1_000
 MOST_IN_HOUSEHOLD = 50
+_PLAIN = frozenset({str, bool, int, float, type(None)})
 _EARLIEST, _LATEST = date(1900, 1, 1), date(2200, 1, 1)
 
 
@@ -42,6 +45,14 @@ def _iso_text(value: object) -> object:
 IsoDate = Annotated[date, BeforeValidator(_iso_text), Field(ge=_EARLIEST, le=_LATEST)]
 Named = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """An id or a name from outside: nothing that a database or a log cannot hold."""
+
+
+def _plain_answers(given: object, validate: ValidatorFunctionWrapHandler) -> dict[str, Answer]:
+    """Answers of JSON's own types are what they are; anything else is looked at one by one."""
+    if type(given) is dict and _PLAIN.issuperset(map(type, given.values())):
+        return given
+    found: dict[str, Answer] = validate(given)
+    return found
 
 
 class Message(BaseModel):
@@ -60,7 +71,9 @@ class MemberAnswers(Message):
     member_id: Named | None = Field(
         default=None, description="A member whose profile was published to the serving store."
     )
-    answers: dict[str, Annotated[Answer, Field(union_mode="smart")]] = Field(
+    answers: Annotated[
+        dict[str, Annotated[Answer, Field(union_mode="smart")]], WrapValidator(_plain_answers)
+    ] = Field(
         default_factory=dict,
         description="Values by question name; GET /v1/products lists the questions.",
     )

@@ -11,7 +11,7 @@ import orjson
 
 from riskengine.market_release import MarketRelease
 from riskengine.market_single import SingleQuote
-from riskengine.pricing.one_member import Named, OneMember, PricedPlan
+from riskengine.pricing.one_member import OneMember, Outline, PlannedStep, PricedPlan
 from riskengine.pricing.premium import money_text
 from riskengine.service.body import dumped
 from riskengine.service.contracts import StepMessage
@@ -24,26 +24,26 @@ from riskengine.service.market_contracts import (
 
 _NUMBER = 1.2345678901234567e-300
 _AMOUNT = "\ue000"
-_TEMPLATES = 4096
+_TEMPLATES = 1024
 
 
 def single_prices(
     release: MarketRelease, quote: SingleQuote, start: date, who: tuple[str | None, date | None]
 ) -> tuple[bytes, dict[str, str]]:
     """The answer, and what each plan costs a year; `who` is the member's id and profile's day."""
-    numbers = orjson.dumps([number for price in quote.prices for number in price.numbers])
-    texts = numbers[1:-1].split(b",")
-    offers, premiums, first = [], {}, 0
-    for price in quote.prices:
-        parts = _template(quote.market, price.plan, price.payments).copy()
-        yearly = money_text(price.instalment_cents * price.payments)
-        paid = yearly if price.payments == 1 else money_text(price.instalment_cents)
+    texts = orjson.dumps([one for price in quote.prices for one in price.numbers])[1:-1].split(b",")
+    between: list[bytes] = []
+    premiums, first = {}, 0
+    for plan, price in zip(quote.plans, quote.prices, strict=True):
+        yearly = money_text(price.instalment_cents * quote.payments)
+        paid = yearly if quote.payments == 1 else money_text(price.instalment_cents)
         end = first + len(price.numbers)
-        parts[1:6:2] = yearly.encode(), yearly.encode(), paid.encode()
-        parts[7::2] = texts[first:end]
-        offers.append(orjson.Fragment(b"".join(parts)))
-        premiums[price.plan.name] = yearly
+        between += (yearly.encode(), yearly.encode(), paid.encode())
+        between += texts[first:end]
+        premiums[plan.name] = yearly
         first = end
+    parts = _template(quote.market, quote.plans, quote.payments).copy()
+    parts[1::2] = between
     member_id, profile_as_of = who
     member = {
         "member_id": member_id, "profile_as_of": profile_as_of, "missing_answers": quote.missing,
@@ -56,7 +56,7 @@ def single_prices(
         "currency": release.catalogue.currency,
         "members": [member],
         "decisions": [decision_message(quote.decision)],
-        "offers": offers,
+        "offers": orjson.Fragment(b"".join(parts)),
         "refused": [],
     }
     assert body.keys() == MarketPricesBody.__annotations__.keys()
@@ -64,10 +64,17 @@ def single_prices(
 
 
 @lru_cache(maxsize=_TEMPLATES)
-def _template(market: OneMember, plan: PricedPlan, payments: int) -> list[bytes]:
-    """A plan's part with places for three amounts, then the numbers: text at even places."""
-    outline = market.outline(plan, payments)
-    message: PlanQuoteMessage = {
+def _template(market: OneMember, plans: tuple[PricedPlan, ...], payments: int) -> list[bytes]:
+    """The part of the plans: text at even places, at odd ones three amounts and numbers of each."""
+    message = [_plan(plan, market.outline(plan, payments), payments) for plan in plans]
+    texts = dumped(message).replace(_AMOUNT.encode(), dumped(_NUMBER)).split(dumped(_NUMBER))
+    found = [b""] * (2 * len(texts) - 1)
+    found[::2] = texts
+    return found
+
+
+def _plan(plan: PricedPlan, outline: Outline, payments: int) -> PlanQuoteMessage:
+    return {
         **plan_message(plan.plan),
         "household_premium": _AMOUNT,
         "payments": payments,
@@ -84,14 +91,15 @@ def _template(market: OneMember, plan: PricedPlan, payments: int) -> list[bytes]
             }
         ],
     }
-    texts = dumped(message).replace(_AMOUNT.encode(), dumped(_NUMBER)).split(dumped(_NUMBER))
-    found = [b""] * (2 * len(texts) - 1)
-    found[::2] = texts
-    return found
 
 
-def _steps(outline: list[Named]) -> list[StepMessage]:
+def _steps(outline: list[PlannedStep]) -> list[StepMessage]:
     return [
-        {"name": name, "operation": operation, "value": _NUMBER, "running": _NUMBER}
-        for name, operation in outline
+        {
+            "name": step.name,
+            "operation": step.operation,
+            "value": _NUMBER if step.value is None else step.value,
+            "running": _NUMBER if step.running is None else step.running,
+        }
+        for step in outline
     ]
