@@ -5,6 +5,7 @@ the order of two plans around.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -34,8 +35,12 @@ class InducedUtilisation:
         >>> InducedUtilisation((0.5, 1.0), (0.8, 1.0)).factor(np.array([0.2, 0.75])).tolist()
         [0.8, 0.9]
         """
-        result: FloatArray = np.interp(actuarial_value, self.actuarial_values, self.factors)
+        result: FloatArray = np.interp(actuarial_value, *self._points)
         return result
+
+    @cached_property
+    def _points(self) -> tuple[FloatArray, FloatArray]:
+        return np.array(self.actuarial_values), np.array(self.factors)
 
 
 class _Points(Frozen):

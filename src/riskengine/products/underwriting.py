@@ -230,10 +230,11 @@ class OneDecision:
             (rule, Severity[rule.outcome.name], [_test(test) for test in rule.when])
             for rule in underwriting.rules
         ]
-        tests = [test for rule in underwriting.rules for test in rule.when]
+        # A rule is out of the question once one of its conditions is known not to hold.
+        firsts = [rule.when[0] for rule in underwriting.rules]
         self._inert = [
-            (field, *_bounds([test for test in tests if test.field == field]))
-            for field in dict.fromkeys(test.field for test in tests)
+            (field, *_bounds([test for test in firsts if test.field == field]))
+            for field in dict.fromkeys(test.field for test in firsts)
         ]
         self._accepted = _Found([], [], 0.0, False, set()).told(Severity.ACCEPT)
 

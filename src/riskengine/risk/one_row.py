@@ -104,7 +104,7 @@ class OneRow:
                 if value not in codes:
                     return None
                 row[place] = codes[value]
-        matrix = np.array([row])
+        matrix = np.array(row).reshape(1, -1)
         raw = self._trees.by_slot(matrix)[0].tolist()
         scores = []
         for model in self._parts:

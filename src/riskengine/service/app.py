@@ -115,6 +115,7 @@ def create_app(outside: Outside, settings: Settings, security: Security | None =
         version=__version__,
         summary="Quotes and ranked recommendations for health products",
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     problems.install(app)
     # First: the layer that answers usual quotes is then the innermost.

@@ -1,9 +1,9 @@
 """The one writer of the service: what waits is written in one transaction, then everyone is told.
 
-A caller goes on only when its rows are durable. What comes in one turn of an event loop is handed
-over together. The queue is bounded: where the database is slower than the requests, the surplus is
-refused at once. A batch that fails is tried again entry by entry, so that only the entry at fault
-gets the error.
+A caller goes on only when its rows are durable. While each turn of an event loop brings more, they
+are gathered, for a few turns; then they are handed over together. The queue is bounded: where the
+database is slower than the requests, the surplus is refused at once. A batch that fails is tried
+again entry by entry, so that only the entry at fault gets the error.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from riskengine.store.database import Database
 from riskengine.store.records import Record
 
 _MOST_AT_ONCE = 1_000
+_MOST_TURNS = 8
 _CLOSING = "the store is being closed: send the request again"
 _Write = Callable[[sa.Connection, Sequence[Record]], None]
 logger = logging.getLogger(__name__)
@@ -77,22 +78,21 @@ class GroupCommit:
                 message = f"the store is {self._records} records behind: send the request later"
                 raise StoreError(message)
             self._records += len(records)
-        if loop not in self._arriving:
-            self._arriving[loop] = []
-            loop.call_soon(self._arrived, loop)
-        self._arriving[loop].append(entry)
+            arriving = self._arriving.setdefault(loop, [])
+            arriving.append(entry)
+        if len(arriving) == 1:
+            loop.call_soon(self._arrived, loop, 0, _MOST_TURNS)
         await entry.done
 
-    def _arrived(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Hand over what came in this turn of a loop."""
-        entries = self._arriving.pop(loop)
+    def _arrived(self, loop: asyncio.AbstractEventLoop, before: int, turns: int) -> None:
+        """Hand over what came once a turn brings nothing more, or no turn is left."""
         with self._changed:
-            # The writer may have looked for the last time.
-            refused = entries if self.closing else []
-            self._waiting += [] if self.closing else entries
-            self._records -= sum(len(entry.records) for entry in refused)
-            self._changed.notify()
-        _tell([(entry, StoreError(_CLOSING)) for entry in refused])
+            now = len(self._arriving.get(loop, ()))
+            if now == before or turns == 0:
+                self._waiting += self._arriving.pop(loop, ())
+                self._changed.notify()
+                return
+        loop.call_soon(self._arrived, loop, now, turns - 1)
 
     def close(self) -> None:
         """Write what waits, then stop; whoever comes later is refused."""
@@ -117,6 +117,10 @@ class GroupCommit:
         with self._changed:
             while not self._waiting and not self.closing:
                 self._changed.wait()
+            if self.closing:
+                for arriving in self._arriving.values():
+                    self._waiting += arriving
+                self._arriving.clear()
             batch: list[_Entry] = []
             size = 0
             while self._waiting and size < _MOST_AT_ONCE:

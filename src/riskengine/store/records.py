@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import sqlalchemy as sa
 
+from riskengine.store.inserts import add_rows
 from riskengine.store.schema import (
     ACCEPTANCES,
     DECISION_MEMBERS,
@@ -112,7 +113,7 @@ def write_records(connection: sa.Connection, records: Sequence[Record], sealer: 
     for kind, table, row in _TABLES:
         rows = [row(record, sealer) for record in records if isinstance(record, kind)]
         if rows:
-            connection.execute(table.insert(), rows)
+            add_rows(connection, table, rows)
     for kind, key, table in _HOUSEHOLDS:
         others = [
             {key: getattr(one, key), "member": sealer.pseudonym(member)}
@@ -121,7 +122,7 @@ def write_records(connection: sa.Connection, records: Sequence[Record], sealer: 
             for member in one.others
         ]
         if others:
-            connection.execute(table.insert(), others)
+            add_rows(connection, table, others)
 
 
 def read_quote(connection: sa.Connection, quote_id: str, sealer: Sealer) -> StoredQuote | None:

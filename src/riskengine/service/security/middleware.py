@@ -139,6 +139,8 @@ class WholeBody:
         return b"".join(parts)
 
     def _note(self, body: bytes) -> None:
+        if b"member_id" not in body:
+            return
         for found in _MEMBER_FIELD.finditer(body):
             try:
                 self._names.note(json.loads(found[1]))
