@@ -138,7 +138,7 @@ class _Factor:
     def __init__(self, table: FactorTable) -> None:
         self.factor, self._bands = table.factor, table.levels is None
         self._relativities = [row.relativity for row in table.rows]
-        self._levels = {row.level: row.relativity for row in table.rows}
+        self._levels: Mapping[Value, float] = {row.level: row.relativity for row in table.rows}
         self._lows = [row.low or 0 for row in table.rows]
         self._last = inf if table.rows[-1].high is None else table.rows[-1].high
         self._from_age = -inf if table.from_age is None else table.from_age.value
@@ -149,7 +149,7 @@ class _Factor:
             return 1.0
         value = values.get(self.factor)
         if not self._bands:
-            return self._levels.get(value) if isinstance(value, str) else None
+            return self._levels.get(value)
         if not isinstance(value, float):
             return None
         whole = whole_years(value)

@@ -7,7 +7,7 @@ single
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -80,30 +80,32 @@ class OneRow:
         parts: Sequence[Sequence[Sequence[_Score]]],
         balance: FloatArray,
     ) -> None:
-        self._start = [np.nan if one.constant is None else one.constant for one in columns]
-        self._read: list[tuple[int, str, bool, Mapping[str, float] | None]] = [
-            (place, one.name, one.missing, _codes(one.levels))
-            for place, one in enumerate(columns)
-            if one.constant is None
+        asked = [(place, one) for place, one in enumerate(columns) if one.constant is None]
+        self._start: list[Any] = [
+            np.nan if one.constant is None else one.constant for one in columns
         ]
+        self._numbers = [(at, one.name) for at, one in asked if one.levels is None]
+        self._levels = [
+            (at, one.name, _codes(one.levels)) for at, one in asked if one.levels is not None
+        ]
+        self._needed = frozenset(one.name for _, one in asked if not one.missing)
         self._trees, self._parts, self._balance = trees, parts, balance
 
     def means(self, values: Mapping[str, Value]) -> list[float] | None:
         """The mean of each model; None where a model would refuse a value, as `predict` tells."""
         row = self._start.copy()
-        for place, name, may_miss, codes in self._read:
+        for place, name in self._numbers:
             value = values[name]
-            if value is None:
-                if not may_miss:
-                    return None
-            elif codes is None:
-                assert not isinstance(value, str)
+            if value is not None:
                 row[place] = value
-            else:
-                assert isinstance(value, str)
-                if value not in codes:
-                    return None
-                row[place] = codes[value]
+            elif name in self._needed:
+                return None
+        for place, name, codes in self._levels:
+            code = codes.get(values[name])
+            if code is not None:
+                row[place] = code
+            elif values[name] is not None or name in self._needed:
+                return None
         matrix = np.array(row).reshape(1, -1)
         raw = self._trees.by_slot(matrix)[0].tolist()
         scores = []
@@ -169,5 +171,5 @@ def _reads(model: RiskModel, predictor: Predictor, columns: dict[_Column, int]) 
     return found
 
 
-def _codes(levels: tuple[str, ...] | None) -> Mapping[str, float] | None:
-    return None if levels is None else {level: float(at) for at, level in enumerate(levels)}
+def _codes(levels: tuple[str, ...]) -> Mapping[Value, float]:
+    return {level: float(at) for at, level in enumerate(levels)}

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from riskengine import __version__
 from riskengine.service import problems
@@ -59,6 +60,8 @@ _BODIES = (
 )
 
 
+_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI's own is off: `RISKENGINE_TELEMETRY` instruments the application."""
 _ALLOCATIONS = 20_000
 """Objects that a service lets come before it looks for cycles: answers in progress hold many."""
 
@@ -83,11 +86,7 @@ def create_app(outside: Outside, settings: Settings, security: Security | None =
     Without `security` it serves its own machine only.
     """
     metrics = Metrics()
-
-    def swapped(held: Mapping[str, Held]) -> None:
-        metrics.released(_roles(held))
-
-    holder = Holder(outside.source, swapped)
+    holder = Holder(outside.source, lambda held: metrics.released(_roles(held)))
     keeper = Keeper(outside.database, outside.sealer, settings.store_queue, metrics.batch.observe)
     metrics.waiting.set_function(lambda: keeper.waiting)
     shadow = Shadow(settings.shadow_share, keeper, metrics, outside.now)
@@ -115,7 +114,7 @@ def create_app(outside: Outside, settings: Settings, security: Security | None =
         version=__version__,
         summary="Quotes and ranked recommendations for health products",
         lifespan=lifespan,
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry=_TELEMETRY,
     )
     problems.install(app)
     # First: the layer that answers usual quotes is then the innermost.

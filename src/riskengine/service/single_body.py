@@ -35,12 +35,11 @@ def single_prices(
     between: list[bytes] = []
     premiums, first = {}, 0
     for plan, price in zip(quote.plans, quote.prices, strict=True):
-        yearly = money_text(price.instalment_cents * quote.payments)
-        paid = yearly if quote.payments == 1 else money_text(price.instalment_cents)
-        end = first + len(price.numbers)
-        between += (yearly.encode(), yearly.encode(), paid.encode())
+        premiums[plan.name] = money_text(price.instalment_cents * quote.payments)
+        yearly, end = premiums[plan.name].encode(), first + len(price.numbers)
+        at_a_time = money_text(price.instalment_cents).encode() if quote.payments > 1 else yearly
+        between += (yearly, yearly, at_a_time)
         between += texts[first:end]
-        premiums[plan.name] = yearly
         first = end
     parts = _template(quote.market, quote.plans, quote.payments).copy()
     parts[1::2] = between

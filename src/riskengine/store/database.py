@@ -108,14 +108,9 @@ class Database:
 
 
 def _durable(connection: object, _: object) -> None:
-    """A commit is on the disk before it returns, and readers do not wait for the writer.
-
-    The log is copied into the file every 16 megabytes: pages of indexes are then copied less often.
-    """
+    """A commit is on the disk before it returns, and readers do not wait for the writer."""
     cursor = connection.cursor()  # type: ignore[attr-defined]  # the driver's own connection
-    for pragma in (
-        "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=4000",
-    ):  # fmt: skip
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
