@@ -1,7 +1,7 @@
 """What a quote costs: a stored quote of three perils and four plans, against two others in turn.
 
-`mlflow models serve` scores the same three models of 300 trees and nothing else; an empty FastAPI
-endpoint does nothing at all. Server CPU is that of the server's processes over the answers of the
+`mlflow models serve` scores the same three models of 300 trees and nothing else, with and without a
+signature; an empty FastAPI endpoint does nothing at all. Server CPU is that of the server's processes over the answers of the
 peak; latency is at 70 % of the peak. Rewrites its section of benchmarks/RESULTS.md.
 """
 
@@ -24,6 +24,8 @@ from pathlib import Path
 import lightgbm as lgb
 import mlflow
 import numpy as np
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
 from tests.golden.market_releases import market_release
 
 from benchmarks.results import write_section
@@ -192,24 +194,38 @@ def servers(folder: Path) -> list[Server]:
     release = small_market()
     save_market_release(release, folder / "release")
     models = folder / "release" / "models"
-    mlflow.pyfunc.save_model(
-        folder / "rival", python_model=str(Path(__file__).parent / "three_models.py"),
-        artifacts={"models": str(models)}, pip_requirements=[],
-    )  # fmt: skip
     asked = json.dumps({"answers": ANSWERS, "as_of": "2026-03-01"}).encode()
     reads = {name for model in release.models.values() for name in model.spec.features.names}
     questions = reads & {question.name for question in release.questions}
     cover = {n: v for m in release.models.values() for n, v in m.spec.features.cover.items()}
     row = {name: ANSWERS.get(name) for name in sorted(questions)} | cover
-    rival = json.dumps({"dataframe_split": {"columns": list(row), "data": [list(row.values())]}})
+    body = json.dumps(
+        {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
+    ).encode()
+    columns = [
+        ColSpec(DataType.string if isinstance(row[name], str) else DataType.double, name, False)
+        for name in row
+    ]
+    signatures = {"rival": None, "signed": ModelSignature(Schema(columns))}
+    for name, signature in signatures.items():
+        mlflow.pyfunc.save_model(
+            folder / name, python_model=str(Path(__file__).parent / "three_models.py"),
+            artifacts={"models": str(models)}, pip_requirements=[], signature=signature,
+        )  # fmt: skip
     ours = [sys.executable, "-m", "benchmarks.service", "--serve", str(folder), "PORT"]
-    serving = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(folder / "rival"),
-               "--env-manager", "local", "-p", "PORT", "-w", "1"]  # fmt: skip
+    serving = {
+        name: [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(folder / name),
+               "--env-manager", "local", "-p", "PORT", "-w", "1"]
+        for name in signatures
+    }  # fmt: skip
     return [
         Server("empty FastAPI endpoint", ours, "/empty", b"{}"),
         Server("price, not stored", ours, "/v1/prices", asked),
         Server("quote, stored", ours, "/v1/quotes", asked),
-        Server("`mlflow models serve`, three means", serving, "/invocations", rival.encode()),
+        *(
+            Server(f"`mlflow models serve`, three means{told}", serving[name], "/invocations", body)
+            for name, told in (("rival", ""), ("signed", ", with a signature"))
+        ),
     ]
 
 

@@ -19,6 +19,7 @@ from riskengine.store import (
     Record,
     ShadowPrice,
     StoredQuote,
+    inserts,
     read_acceptance,
     read_by_key,
     read_feedback_by_key,
@@ -168,3 +169,32 @@ def test_a_full_queue_and_a_closed_writer_refuse_and_what_waited_is_written(
     asyncio.run(everyone())
     with database.reading() as connection:
         assert connection.scalar(sa.text("select count(*) from quotes")) == 2
+
+
+def test_what_comes_turn_after_turn_is_gathered_for_one_transaction(database: Database) -> None:
+    batches: list[int] = []
+
+    async def everyone() -> None:
+        write = partial(write_records, sealer=Plain())
+        writer = GroupCommit(database, write, observe=batches.append)
+
+        async def after(turns: int) -> None:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await writer.keep([quote(f"q{turns}")])
+
+        await asyncio.gather(*(after(turns) for turns in range(4)))
+        await asyncio.to_thread(writer.close)
+
+    asyncio.run(everyone())
+    assert batches == [4]
+
+
+def test_more_rows_than_a_statement_takes_are_all_written(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inserts, "_MOST_VALUES", 25)
+    quotes = [quote(f"q{i}", f"k{i}") for i in range(5)]
+    assert keep(database, quotes) == [None]
+    with database.reading() as connection:
+        assert [read_quote(connection, one.quote_id, Plain()) for one in quotes] == quotes
