@@ -1,8 +1,9 @@
 """What a quote costs: a stored quote of three perils and four plans, against two others in turn.
 
 `mlflow models serve` scores the same three models of 300 trees and nothing else, with and without a
-signature; an empty FastAPI endpoint does nothing at all. Server CPU is that of the server's processes over the answers of the
-peak; latency is at 70 % of the peak. Rewrites its section of benchmarks/RESULTS.md.
+signature; an empty FastAPI endpoint does nothing at all. Server CPU is that of the server's
+processes over the answers of the peak; latency is at 70 % of the peak. Rewrites its section of
+benchmarks/RESULTS.md.
 """
 
 import argparse

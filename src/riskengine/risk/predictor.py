@@ -83,11 +83,14 @@ class Predictor:
         return len(self.intercept)
 
     def warm(self) -> None:
-        """Read the trees, which the first prediction would else wait for."""
+        """Read trees and tables, which the first prediction would else wait for."""
         width = len(self.design.names)
         models = self.models if self.design.encodings else 1
         for share in self.forests:
             share.raw([np.zeros((1, width)) for _ in range(models)])
+        if self.tables:
+            codes = np.zeros((1, len(self.design.encodings)), dtype=np.int64)
+            self.table_parts(np.zeros((1, len(self.design.widths))), codes)
 
     def score(self, columns: Columns) -> FloatArray:
         """The linear predictor, (n, classes)."""
