@@ -40,6 +40,16 @@ def test_no_byte_of_it_can_be_changed(data: st.DataObject) -> None:
         CIPHER.unseal(bytes(sealed), "profiles/m1")
 
 
+@pytest.mark.parametrize("size", range(13, 16))
+def test_nor_can_a_bit_that_stands_for_nothing(size: int) -> None:
+    sealed = CIPHER.seal(b"x" * size, "profiles/m1")
+    for at in range(len(sealed) - 4, len(sealed)):
+        for other in set(range(256)) - {sealed[at]}:
+            changed = sealed[:at] + bytes([other]) + sealed[at + 1 :]
+            with pytest.raises(ProtectionError):
+                CIPHER.unseal(changed, "profiles/m1")
+
+
 @given(st.integers(0, 40))
 def test_nor_can_it_be_cut(kept: int) -> None:
     sealed = CIPHER.seal(b"", "a")

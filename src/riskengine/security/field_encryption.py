@@ -53,7 +53,7 @@ class FieldCipher:
             raise ProtectionError(message)
         key = self._keys().named(KeyUse.ENCRYPTION, kid)
         try:
-            data = base64.b64decode(sealed.split(b":", 2)[2], altchars=b"-_", validate=True)
+            data = _decoded(sealed.split(b":", 2)[2])
             return AESGCM(key.secret).decrypt(data[:_NONCE], data[_NONCE:], _bound_to(kid, about))
         except (InvalidTag, binascii.Error, ValueError) as error:
             message = f"the value of {about} was changed or moved: restore it, do not use it"
@@ -70,6 +70,15 @@ class FieldCipher:
     def pseudonyms(self, member_id: str) -> tuple[str, ...]:
         """All that may stand for a member there, as index keys were rotated."""
         return blind_indexes(self._keys(), member_id)
+
+
+def _decoded(text: bytes) -> bytes:
+    """What was encoded as just this text: bits of a last letter that stand for nothing count too."""
+    data = base64.b64decode(text, altchars=b"-_", validate=True)
+    if base64.urlsafe_b64encode(data) != text:
+        message = "not as it was written"
+        raise ValueError(message)
+    return data
 
 
 def kid_of(stored: bytes) -> str | None:
