@@ -73,7 +73,7 @@ class FieldCipher:
 
 
 def _decoded(text: bytes) -> bytes:
-    """What was encoded as just this text: bits of a last letter that stand for nothing count too."""
+    """What was encoded as just this text: bits that stand for nothing count too."""
     data = base64.b64decode(text, altchars=b"-_", validate=True)
     if base64.urlsafe_b64encode(data) != text:
         message = "not as it was written"
