@@ -334,7 +334,7 @@ def decide(
     checked: bool = False,
 ) -> Decisions:
     """What underwriting says of `size` members; see `riskengine.products.underwriting`."""
-    most = 0.0 if edition.underwriting_loading is None else edition.underwriting_loading.value
+    most = edition.most_loading
     return underwrite(release.underwriting, columns, size, most, checked=checked)
 
 
@@ -352,8 +352,7 @@ def _terms_at(terms: Terms, rows: IntArray) -> Terms:
 
 def _yearly(edition: Edition, payments: int | None) -> Terms:
     """Paid once a year where the edition allows it, else in the fewest instalments it does."""
-    fewest = min(one.payments for one in edition.instalments)
-    return Terms(payments=fewest if payments is None else payments)
+    return Terms(payments=edition.fewest_payments if payments is None else payments)
 
 
 def _loaded(market: OpenMarket, loading: FloatArray, plan: str, terms: Terms) -> Terms:

@@ -19,12 +19,11 @@ from riskengine.pricing.one_member import OneMember, PlainMember, PlainPrice, Pr
 from riskengine.products.underwriting import AnswerField, Decision, OneDecision, Outcome
 from riskengine.profiles.questions import Question
 from riskengine.risk.one_row import OneRow, one_row
-from riskengine.vocabulary import Answer
+from riskengine.vocabulary import Answer, Value
 
 _MARKETS, _RELEASES, _SELECTIONS = 64, 8, 256
 _REFUSES = {Outcome.REFER, Outcome.DECLINE}
 _MOST = 2.0**63
-Value: TypeAlias = float | str | None
 _Read: TypeAlias = Callable[[Answer], Value]
 
 
@@ -77,9 +76,8 @@ class _Single:
     def __init__(self, release: MarketRelease, start: date) -> None:
         self._market = opened(release, start, renewal=False)
         edition = self._market.edition
-        self._fewest = min(one.payments for one in edition.instalments)
-        most = 0.0 if edition.underwriting_loading is None else edition.underwriting_loading.value
-        self._decision = OneDecision(release.underwriting, most)
+        self._fewest = edition.fewest_payments
+        self._decision = OneDecision(release.underwriting, edition.most_loading)
         fields = {field.field: field for field in release.underwriting.answers}
         self._readers = {one.name: _reader(one, fields.get(one.name)) for one in release.questions}
         self._unanswered: dict[str, Value] = dict.fromkeys(self._readers)

@@ -15,6 +15,8 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 Answer: TypeAlias = str | bool | int | float | None
+Value: TypeAlias = float | str | None
+"""An answer that was checked: a number, a level, or None where it is missing."""
 AnyArray: TypeAlias = npt.NDArray[Any]
 Columns: TypeAlias = Mapping[str, AnyArray]
 """Columns by name, all of one length: float64 with NaN for missing, or object with None."""

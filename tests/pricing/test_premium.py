@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riskengine.errors import InputError, SpecError
-from riskengine.pricing.premium import apply, as_decimal, premium_chain, round_half_up
+from riskengine.pricing.premium import apply, money_text, premium_chain, round_half_up
 from riskengine.pricing.rating import check_permitted
 from riskengine.pricing.utilisation import InducedUtilisation, fit_induced_utilisation
 from riskengine.products.rate_book import Loadings
@@ -19,7 +19,9 @@ CURVE = InducedUtilisation((0.4, 0.8, 1.0), (0.7, 0.9, 1.0))
 @given(st.floats(0, 1e9) | st.decimals(0, 10**6, places=3).map(float))
 def test_rounding_is_decimal_half_up(amount: float) -> None:
     cents = int(round_half_up(np.array([amount]))[0])
-    assert as_decimal(cents) == Decimal(repr(amount)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    assert Decimal(money_text(cents)) == Decimal(repr(amount)).quantize(
+        Decimal("0.01"), ROUND_HALF_UP
+    )
 
 
 @pytest.mark.parametrize("amount", [-0.01, np.nan, np.inf, 1e13])

@@ -6,10 +6,11 @@ import pytest
 from riskengine.risk.columns import feature_columns
 from riskengine.risk.fit import fit
 from riskengine.risk.model import RiskModel
-from riskengine.risk.one_row import Value, one_row
+from riskengine.risk.one_row import one_row
 from riskengine.risk.predictor import Predictor
 from riskengine.risk.spec import Kind
 from riskengine.risk.terms import FactorTable
+from riskengine.vocabulary import Value
 from tests.risk.books import book, spec
 
 NAMES = frozenset({"age", "bmi", "noise", "region", "town"})

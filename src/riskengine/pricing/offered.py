@@ -148,9 +148,8 @@ def terms_problems(edition: Edition, terms: Terms) -> list[Problem]:
             known = ", ".join(bounds) or "none"
             problems.append(Problem(0, f"{name}_discount", "", f"no such discount; known: {known}"))
     if terms.underwriting_loading is not None:
-        most = edition.underwriting_loading
-        high = 0.0 if most is None else most.value
-        problems += _outside("underwriting_loading", terms.underwriting_loading, 0.0, high)
+        loading, most = terms.underwriting_loading, edition.most_loading
+        problems += _outside("underwriting_loading", loading, 0.0, most)
     if terms.seller_discretion is not None:
         band = edition.float_band
         low, high = (0.0, 0.0) if band is None else (0.0 - band.below.value, band.above.value)

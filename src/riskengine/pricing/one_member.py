@@ -9,7 +9,7 @@ a household, terms of a renewal) gives None here, and the caller goes their way.
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,13 +29,10 @@ from riskengine.products.rate_book_edition import (
     SumOfMembers,
 )
 from riskengine.products.rate_book_factors import FactorTable
-from riskengine.vocabulary import Operation
+from riskengine.vocabulary import Operation, Value
 
-Value: TypeAlias = float | str | None
-"""An answer: a number, a level, or None where it is missing."""
 _MOST_BENEFITS = 7
 """Up to so many, numpy's sum adds one after the other."""
-_SLACK = 1 + 1e-9
 _START, _ADD, _MULTIPLY = Operation.START, Operation.ADD, Operation.MULTIPLY
 _DIVIDE, _AT_LEAST, _ROUND = Operation.DIVIDE, Operation.AT_LEAST, Operation.ROUND
 
@@ -110,7 +107,7 @@ class _Grid:
     """A peril: `MeanGrid.place` of one mean, and the trend."""
 
     def __init__(self, grid: MeanGrid, trend: float) -> None:
-        self.lowest, self.highest = grid.low / _SLACK, grid.high * _SLACK
+        self.lowest, self.highest = grid.reach
         self.low, self.step, self.knots = grid.low, grid.step, grid.means().tolist()
         self.widening = float(np.expm1(grid.step))
         self.last, self.trend = len(self.knots) - 2, trend

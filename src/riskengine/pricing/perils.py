@@ -90,6 +90,12 @@ class MeanGrid:
     def step(self) -> float:
         return float(np.log(self.high / self.low)) / (_KNOTS - 1)
 
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The least and the greatest mean that is priced: the ends, but for rounding."""
+        slack = 1 + 1e-9
+        return self.low / slack, self.high * slack
+
     def means(self) -> FloatArray:
         """The knots, (knots,)."""
         return _knots(self.low, self.high)
@@ -99,8 +105,8 @@ class MeanGrid:
 
         Raises `InputError` for a mean off the grid: no plan is priced there.
         """
-        slack = 1 + 1e-9
-        outside = (~((mean >= self.low / slack) & (mean <= self.high * slack))).nonzero()[0]
+        lowest, highest = self.reach
+        outside = (~((mean >= lowest) & (mean <= highest))).nonzero()[0]
         if len(outside):
             row = int(outside[0])
             message = (

@@ -178,15 +178,6 @@ def _exact_cents(amount: float) -> int:
     return int(Decimal(repr(amount)).quantize(CENT, ROUND_HALF_UP) * 100)
 
 
-def as_decimal(cents: int) -> Decimal:
-    """Cents as an amount of money.
-
-    >>> as_decimal(123450)
-    Decimal('1234.50')
-    """
-    return (Decimal(cents) / 100).quantize(CENT)
-
-
 def money_text(cents: int) -> str:
     """Cents, 0 or more, as an amount of money in decimal digits.
 

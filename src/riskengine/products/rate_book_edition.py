@@ -231,6 +231,16 @@ class Edition(Frozen):
             *((n, (field,)) for field, n in by_field.items() if getattr(self, field) is not None),
         )
 
+    @property
+    def fewest_payments(self) -> int:
+        """Once a year where that is allowed, else the fewest instalments that are."""
+        return min(one.payments for one in self.instalments)
+
+    @property
+    def most_loading(self) -> float:
+        """The most that underwriting may add, a share of premium; 0 where it may add nothing."""
+        return 0.0 if self.underwriting_loading is None else self.underwriting_loading.value
+
     def tariff(self, name: str) -> Tariff:
         """The tariff of that name; raises `UnknownNameError` listing those there are."""
         for tariff in self.tariffs:

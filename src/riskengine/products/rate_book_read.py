@@ -225,7 +225,7 @@ def read_underwriting(folder: Path, edition: Edition) -> Underwriting:
     if found.market != edition.market:
         message = f"={found.market} but the rate book is for {edition.market}: mend one"
         raise marked.fault(("market",), message)
-    most = 0.0 if edition.underwriting_loading is None else edition.underwriting_loading.value
+    most = edition.most_loading
     _check_conditions(marked, found)
     seen: set[str] = set()
     for at, rule in enumerate(found.rules):

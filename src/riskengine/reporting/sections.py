@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from riskengine.engine import Quote, Recommendation
-from riskengine.pricing.premium import as_decimal
+from riskengine.pricing.premium import money_text
 from riskengine.release import Release
 from riskengine.reporting.charts import (
     lift_chart,
@@ -176,7 +176,7 @@ def quote_sections(
     rows = tuple(
         (
             offer.plan.name,
-            str(as_decimal(int(offer.chain.offered_cents[0]))),
+            money_text(int(offer.chain.offered_cents[0])),
             f"{offer.actuarial_value[0]:.3f}",
             f"{offer.expected_out_of_pocket[0]:,.2f}",
         )

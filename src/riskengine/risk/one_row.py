@@ -1,13 +1,14 @@
 """The means of several models for one member, from plain values: `RiskModel.predict`, bit for bit.
 
 A live quote asks several models about one member. Their forests are one here, evaluated in a
-single
+single call, and nothing is laid out by column. Models that do not price, or that read a feature of
+many levels by its experience, are left to `predict`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +16,8 @@ from riskengine.risk.fast_trees import FastTrees, fast_trees
 from riskengine.risk.model import RiskModel
 from riskengine.risk.predictor import Predictor
 from riskengine.risk.spec import ModelPurpose
-from riskengine.vocabulary import FloatArray
+from riskengine.vocabulary import FloatArray, Value
 
-Value: TypeAlias = float | str | None
-"""An answer: a number, a level, or None where it is missing."""
 _NO_CODES = np.empty((1, 0), dtype=np.int64)
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from riskengine.engine import Quote, Recommendation
-from riskengine.pricing.premium import Step, as_decimal
+from riskengine.pricing.premium import Step, money_text
 from riskengine.pricing.rating import PricedPlan
 from riskengine.products.benefit import MedicalBenefit
 from riskengine.profiles.questions import Question
@@ -262,4 +262,4 @@ def _offer(
 
 
 def _premium(offer: PricedPlan) -> str:
-    return str(as_decimal(int(offer.chain.offered_cents[0])))
+    return money_text(int(offer.chain.offered_cents[0]))

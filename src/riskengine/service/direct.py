@@ -39,7 +39,7 @@ class DirectRoute(APIRoute):
 class Direct:
     """The ASGI layer that answers usual requests; the last one before the framework.
 
-    `add` gives the routes of an application that are answered so.
+    `add_direct` puts it before the routes of an application that are answered so.
     """
 
     def __init__(self, app: ASGIApp, routes: dict[str, "_Direct"]) -> None:

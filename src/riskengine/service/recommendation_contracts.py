@@ -11,7 +11,7 @@ from pydantic import Field
 
 from riskengine.market_engine import Wish
 from riskengine.market_release import MarketRelease
-from riskengine.pricing.premium import as_decimal
+from riskengine.pricing.premium import money_text
 from riskengine.products.suitability import Channel, Need
 from riskengine.recommendation.asked import Consent, Mode
 from riskengine.recommendation.bundle import Bundle, best_bundle, bundle_choices, what_more_buys
@@ -279,11 +279,11 @@ def _bundle(decision: Decision, budget_cents: int) -> BundleMessage:
     best: Bundle = best_bundle(choices, budget_cents)
     more = what_more_buys(choices, budget_cents, MORE_CENTS)
     return BundleMessage(
-        monthly_budget=str(as_decimal(budget_cents)),
+        monthly_budget=money_text(budget_cents),
         plans=best.plans,
-        monthly_premium=str(as_decimal(best.monthly_cents)),
+        monthly_premium=money_text(best.monthly_cents),
         net=best.net,
-        more_budget=str(as_decimal(budget_cents + MORE_CENTS)),
+        more_budget=money_text(budget_cents + MORE_CENTS),
         more_adds=more.gained,
         more_drops=more.dropped,
         more_net=more.net_gain,
@@ -291,4 +291,4 @@ def _bundle(decision: Decision, budget_cents: int) -> BundleMessage:
 
 
 def _money(amount: float) -> str:
-    return str(as_decimal(round(amount * 100)))
+    return money_text(round(amount * 100))
