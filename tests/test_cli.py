@@ -405,7 +405,7 @@ def test_a_stored_quote_is_replayed_and_a_broken_promise_is_told(
     run: Run, place: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RISKENGINE_STORE", f"sqlite:///{place}/store.db")
-    assert run("store", "upgrade").out == "The store is at version 0005\n"
+    assert run("store", "upgrade").out == "The store is at version 0006\n"
     database = Database(f"sqlite:///{place}/store.db")
     outside = Outside(RegisteredReleases(settings), database)
     with TestClient(create_app(outside, settings)) as client:

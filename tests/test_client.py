@@ -37,7 +37,14 @@ def test_a_quote_from_asking_to_buying(client: Client) -> None:
     bought = client.accept(quote["quote_id"], "free_care")
     assert bought["offered_premium"] == quote["offers"][0]["offered_premium"]
     assert client.stored(quote["quote_id"])["status"] == "accepted"
-    assert len(client.feedback("bought", {"quote_id": quote["quote_id"]}, NOW)) == 36
+    assert (
+        len(
+            client.feedback(
+                {"kind": "bind", "plan": "free_care"}, {"quote_id": quote["quote_id"]}, NOW
+            )
+        )
+        == 36
+    )
 
 
 def test_what_is_told_without_a_quote(client: Client, release: Release) -> None:

@@ -222,17 +222,17 @@ class Client:
 
     def feedback(
         self,
-        kind: str,
+        told: Mapping[str, Any],
         of: Mapping[str, str],
         occurred_at: datetime,
-        detail: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
     ) -> str:
         """Tell what came of a quote or a decision; the id under which that is kept.
 
-        `of` is {"quote_id": ...} or {"decision_id": ...}; `occurred_at` has a time zone.
+        `told` says what, such as {"kind": "bind", "plan": "surgery_10k"}; `of` is {"quote_id": ...}
+        or {"decision_id": ...}; `occurred_at` has a time zone.
         """
-        body = {"kind": kind, **of, "occurred_at": occurred_at.isoformat(), "detail": detail or {}}
+        body = {**told, **of, "occurred_at": occurred_at.isoformat()}
         return str(self._send("POST", "/v1/feedback", body, idempotency_key)["feedback_id"])
 
     def _send(

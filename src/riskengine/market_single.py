@@ -15,7 +15,7 @@ from typing import TypeAlias
 from riskengine.errors import RiskEngineError
 from riskengine.market_engine import opened
 from riskengine.market_release import MarketRelease
-from riskengine.pricing.one_member import OneMember, PlainMember, PlainPrice, PricedPlan, one_member
+from riskengine.pricing.one_member import OneMember, PlainMember, PlainPrice, PlanSet, one_member
 from riskengine.products.underwriting import AnswerField, Decision, OneDecision, Outcome
 from riskengine.profiles.questions import Question
 from riskengine.risk.one_row import OneRow, one_row
@@ -38,7 +38,7 @@ class SingleQuote:
     edition: str
     missing: list[str]
     decision: Decision
-    plans: tuple[PricedPlan, ...]
+    plans: PlanSet
     payments: int
     prices: list[PlainPrice]
 
@@ -91,12 +91,13 @@ class _Single:
     def quote(
         self, answers: Mapping[str, Answer], names: tuple[str, ...], payments: int | None
     ) -> SingleQuote | None:
-        selected, values = self._selected(names), self._values(answers)
-        if selected is None or values is None or self._models is None or self._prices is None:
+        if self._models is None or self._prices is None:
             return None
-        plans, underwritten = selected
+        plans, values = self._selected(names), self._values(answers)
+        if plans is None or values is None:
+            return None
         decision = self._decision.of(values)
-        if underwritten and decision.outcome in _REFUSES:
+        if plans.underwritten and decision.outcome in _REFUSES:
             return None
         found = self._models.means(values)
         if found is None:
@@ -127,15 +128,10 @@ class _Single:
                 return None
         return values
 
-    def _select(self, names: tuple[str, ...]) -> tuple[tuple[PricedPlan, ...], bool] | None:
-        """The plans, and whether one of them asks about health; None where one is not on sale."""
-        if self._prices is None:
-            return None
-        found = [self._prices.plans.get(n) for n in names or self._market.catalogue.names]
-        plans = tuple(plan for plan in found if plan is not None)
-        if len(plans) < len(found):
-            return None
-        return plans, any(plan.underwritten for plan in plans)
+    def _select(self, names: tuple[str, ...]) -> PlanSet | None:
+        """The plans of these names, or all; None where one is not on sale."""
+        known = names or self._market.catalogue.names
+        return None if self._prices is None else self._prices.plan_set(known)
 
 
 _single = lru_cache(maxsize=_MARKETS)(_Single)

@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     """How often the registry is asked for a new champion or challenger."""
     shadow_share: float = Field(default=0.0, ge=0, le=1)
     """Share of the quotes that a challenger prices in the shadow."""
+    explores: bool = False
+    """Draw the order of recommendations inside the top band, never in advice, to learn from it."""
     store_queue: int = Field(default=10_000, ge=1)
     """How many records may wait for the store before requests are refused."""
     drain_seconds: int = Field(default=30, ge=1)

@@ -69,7 +69,7 @@ def ask(url: str, told: Told) -> None:
                     path = f"/v1/quotes/{quote_id}/accept"
                     if client.post(path, json={"plan": "free_care"}).is_success:
                         told.accepted.append(quote_id)
-                    said = {"kind": "bought", "quote_id": quote_id}
+                    said = {"kind": "bind", "plan": "free_care", "quote_id": quote_id}
                     at = {"occurred_at": "2026-03-01T00:00:00Z"}
                     kept = client.post("/v1/feedback", json={**said, **at})
                     if kept.is_success:

@@ -75,17 +75,19 @@ def test_advice_and_what_was_said_of_it_go_with_the_member(
     client: TestClient, database: Database, cipher: FieldCipher
 ) -> None:
     members = [{"member_id": name} for name in NAMES]
-    decision_id = client.post("/v1/recommendations", json={"members": members}).json()[
-        "decision_id"
-    ]
-    said = {"kind": "complained", "occurred_at": "2026-02-01T08:00:00Z", "detail": {"text": "dear"}}
+    advice = client.post("/v1/recommendations", json={"members": members}).json()
+    decision_id, plan = advice["decision_id"], advice["not_offered"][0]["plan"]
+    said = {
+        "kind": "complaint", "status": "open", "plan": plan,
+        "occurred_at": "2026-02-01T08:00:00Z", "detail": {"text": "dear"},
+    }  # fmt: skip
     answer = client.post("/v1/feedback", json={**said, "decision_id": decision_id})
     assert answer.status_code == 201
     holdings = holdings_of(cipher)
     for name in NAMES:
         told = export_member(database, holdings, name)
         assert [one["decision_id"] for one in told["decisions"]] == [decision_id]
-        assert [one["detail"] for one in told["feedback"]] == [{"text": "dear"}]
+        assert [one["detail"]["detail"] for one in told["feedback"]] == [{"text": "dear"}]
         assert [one is None for one in told["decisions"][0]["inputs"]["members"]] == [
             name != other for other in NAMES
         ]
@@ -94,6 +96,7 @@ def test_advice_and_what_was_said_of_it_go_with_the_member(
     assert client.get(f"/v1/recommendations/{decision_id}").status_code == 404
     with database.reading() as connection:
         (row,) = connection.execute(sa.select(DECISIONS))
+        assert row.record is None
         opened = [
             cipher.unseal(part, f"decisions/{decision_id}") for part in (row.inputs, row.body)
         ]

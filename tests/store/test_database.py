@@ -16,7 +16,7 @@ from riskengine.store.schema import METADATA
 
 def test_migrations_make_the_tables_that_the_code_uses(url: str) -> None:
     database = Database(url)
-    assert database.version() == "0005"
+    assert database.version() == "0006"
     with database.reading() as connection:
         context = MigrationContext.configure(
             connection, opts={"version_table": "riskengine_version", "compare_type": True}
@@ -28,7 +28,7 @@ def test_migrations_make_the_tables_that_the_code_uses(url: str) -> None:
 def test_processes_that_start_together_upgrade_once(url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         databases = [Database(url) for _ in range(4)]
-        assert set(pool.map(Database.version, databases)) == {"0005"}
+        assert set(pool.map(Database.version, databases)) == {"0006"}
     for database in databases:
         database.close()
 
@@ -44,7 +44,7 @@ def test_profiles_from_before_there_were_versions_stay(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/store.db")
     with database.reading() as connection:
         assert connection.scalar(sa.text("select member_id from profiles")) == "a"
-    assert database.version() == "0005"
+    assert database.version() == "0006"
     database.close()
 
 
@@ -65,5 +65,5 @@ def test_a_database_that_comes_later_is_used_then(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="the store cannot be used"):
         database.version()
     (tmp_path / "store.db").rmdir()
-    assert database.version() == "0005"
+    assert database.version() == "0006"
     database.close()

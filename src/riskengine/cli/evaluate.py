@@ -8,6 +8,7 @@ from rich.table import Table
 
 from riskengine.cli.app import Out, app, console
 from riskengine.cli.models import headline_of_products
+from riskengine.cli.security import audited
 from riskengine.errors import InputError
 from riskengine.settings import Settings
 
@@ -87,6 +88,36 @@ def recommendations(
             write_model_evaluation(found, out)
         _print_model(found)
     console.print(f"All of it is in {out}; look at {out / 'evaluation.html'}", soft_wrap=True)
+
+
+@evaluate.command()
+def log(
+    out: Annotated[Path, typer.Option(help="File of JSON lines to write.")],
+    market: Annotated[str, typer.Option(help="Market whose decisions are read.")],
+) -> None:
+    """Write the decisions that the service kept, and what was told of them, to be judged.
+
+    The file names members, whom `recommendations --data` looks up: keep it as you keep their data.
+    """
+    from riskengine.service.decision_log import write_decision_log
+    from riskengine.service.security import sealer_of
+    from riskengine.store import Database, Plain
+
+    settings = Settings()
+    audited("decisions.read", market, {"file": out.name})
+    database = Database(settings.store)
+    try:
+        done = write_decision_log(database, market, out, sealer_of(settings) or Plain())
+    finally:
+        database.close()
+    console.print(f"{done.decisions:,} decisions and {done.feedback:,} told of them are in {out}")
+    if done.decisions_left_out:
+        console.print(
+            f"Left out: {done.decisions_left_out:,} decisions that were erased or have no record,"
+            f" and {done.feedback_left_out:,} told of them"
+        )
+    if not done.decisions:
+        raise typer.Exit(1)
 
 
 def _print_model(found: "Evaluation") -> None:

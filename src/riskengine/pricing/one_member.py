@@ -7,7 +7,7 @@ a household, terms of a renewal) gives None here, and the caller goes their way.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -108,13 +108,15 @@ class _Grid:
 
     def __init__(self, grid: MeanGrid, trend: float) -> None:
         self.lowest, self.highest = grid.reach
-        self.low, self.step, self.knots = grid.low, grid.step, grid.means().tolist()
+        self.knots: list[float] = grid.means().tolist()
         self.widening = float(np.expm1(grid.step))
         self.last, self.trend = len(self.knots) - 2, trend
 
-    def place(self, mean: float, above: float) -> "_Place":
-        """Where a mean stands, by how many steps it is `above` the lowest of the grid."""
-        knot = min(max(int(above), 0), self.last)
+    def place(self, mean: float) -> "_Place | None":
+        """Where a mean stands; None off the grid."""
+        if not self.lowest <= mean <= self.highest:
+            return None
+        knot = min(max(bisect_right(self.knots, mean) - 1, 0), self.last)
         along = (mean / self.knots[knot] - 1) / self.widening
         trended = mean * self.trend
         return _Place(knot, along, trended, (mean, mean, trended))
@@ -164,6 +166,18 @@ class PricedPlan:
         self.underwritten = plan.suitability.underwritten
 
 
+class PlanSet:
+    """Plans that are priced together, and what they share; `OneMember.plan_set` makes it."""
+
+    def __init__(self, plans: Sequence[PricedPlan], grids: Sequence[_Grid]) -> None:
+        self.plans = tuple(plans)
+        self.grids = {curve.at: grids[curve.at] for plan in plans for curve in plan.curves}
+        self.tariffs = tuple({plan.tariff: None for plan in plans})
+        self.youngest = max((plan.youngest for plan in plans), default=0)
+        self.oldest = min((plan.oldest for plan in plans), default=0)
+        self.underwritten = any(plan.underwritten for plan in plans)
+
+
 class OneMember:
     """A market for new covers of one member; make it with `one_member`."""
 
@@ -181,7 +195,7 @@ class OneMember:
         self._loads = edition.underwriting_loading is not None
         self._least = None if edition.minimum_premium is None else edition.minimum_premium.value
         at = {peril: place for place, peril in enumerate(self.perils)}
-        self.plans = {
+        self._plans = {
             plan.plan: PricedPlan(
                 plan,
                 [_Curve(curve, at[curve.peril]) for curve in table.curves[plan.plan]],
@@ -190,37 +204,43 @@ class OneMember:
             for plan in market.catalogue.plans
             if plan.effective_from <= market.start
         }
-        """The plans on sale, by name."""
 
-    def price(
-        self, plans: Sequence[PricedPlan], member: PlainMember, payments: int
-    ) -> list[PlainPrice] | None:
+    def plan_set(self, names: Iterable[str]) -> PlanSet | None:
+        """The plans of these names; None where one is not on sale."""
+        found = [self._plans.get(name) for name in names]
+        plans = [plan for plan in found if plan is not None]
+        return PlanSet(plans, self._grids) if len(plans) == len(found) else None
+
+    def price(self, asked: PlanSet, member: PlainMember, payments: int) -> list[PlainPrice] | None:
         """The plans in their order, paid in so many instalments a year.
 
         None where the columns have to be asked. Raises `UnknownNameError` for a way to pay that the
         edition does not have, and `InputError` for a premium that is no amount.
         """
-        age, places = member.values.get("age"), self._places(plans, member.means)
-        if places is None or not isinstance(age, float):
+        age = member.values.get("age")
+        if not isinstance(age, float):
             return None
         years = whole_years(age)
-        rated: dict[str, list[float] | None] = {}
-        for plan in plans:
-            if not plan.youngest <= years <= plan.oldest:
+        if not asked.youngest <= years <= asked.oldest:
+            return None
+        places: dict[int, _Place] = {}
+        for at, grid in asked.grids.items():
+            place = grid.place(member.means[at])
+            if place is None:
                 return None
-            if plan.tariff not in rated:
-                rated[plan.tariff] = self._rated(plan.tariff, member.values, years)
-        shares = [curve.share(places[curve.at]) for plan in plans for curve in plan.curves]
-        uses, each = self._uses(plans, shares), iter(shares)
-        instalment = self._edition.instalment(payments)
-        found = []
-        for plan in plans:
-            relativities = rated[plan.tariff]
+            places[at] = place
+        rated: dict[str, list[float]] = {}
+        for tariff in asked.tariffs:
+            relativities = self._rated(tariff, member.values, years)
             if relativities is None:
                 return None
+            rated[tariff] = relativities
+        instalment = self._edition.instalment(payments)
+        found = []
+        for plan in asked.plans:
             numbers: list[float] = []
-            self._benefits(numbers, plan, places, (each, uses))
-            running = self._filed(numbers, plan.base_rate, relativities)
+            self._benefits(numbers, plan, places)
+            running = self._filed(numbers, plan.base_rate, rated[plan.tariff])
             loading = member.loading if plan.underwritten else 0.0
             cents = self._offer(numbers, running, loading, instalment)
             found.append(PlainPrice(numbers, cents))
@@ -259,28 +279,6 @@ class OneMember:
             ],
         )
 
-    def _places(
-        self, plans: Sequence[PricedPlan], means: Sequence[float]
-    ) -> dict[int, _Place] | None:
-        """Where the means of the plans' perils stand; None where one is off its grid."""
-        needed = {curve.at: self._grids[curve.at] for plan in plans for curve in plan.curves}
-        above = []
-        for at, grid in needed.items():
-            if not grid.lowest <= means[at] <= grid.highest:
-                return None
-            above.append(means[at] / grid.low)
-        logs = np.log(np.array(above)).tolist()
-        return {
-            at: grid.place(means[at], log / grid.step)
-            for (at, grid), log in zip(needed.items(), logs, strict=True)
-        }
-
-    def _uses(self, plans: Sequence[PricedPlan], shares: Sequence[float]) -> Iterator[float]:
-        """The use that cover induces, of each benefit of money in turn."""
-        curves = (curve for plan in plans for curve in plan.curves)
-        money = [share for curve, share in zip(curves, shares, strict=True) if curve.money]
-        return iter(self._use.factor(np.array(money)).tolist() if money else ())
-
     def _rated(self, tariff: str, values: Mapping[str, Value], years: int) -> list[float] | None:
         """The relativity of each factor of a tariff; None where a value has none."""
         found = []
@@ -292,22 +290,18 @@ class OneMember:
         return found
 
     def _benefits(
-        self,
-        numbers: list[float],
-        plan: PricedPlan,
-        places: Mapping[int, _Place],
-        each: tuple[Iterator[float], Iterator[float]],
+        self, numbers: list[float], plan: PricedPlan, places: Mapping[int, _Place]
     ) -> None:
-        """Add the benefits and the technical premium; `each` gives share and use in turn."""
-        shares, uses = each
+        """Add the benefits and the technical premium."""
         expected: float | None = None
         for curve in plan.curves:
-            place, share = places[curve.at], next(shares)
+            place = places[curve.at]
+            share = curve.share(place)
             paid = place.trended * share
             numbers += place.numbers
             numbers += (share, paid)
             if curve.money:
-                use = next(uses)
+                use = self._use.factor_of(share)
                 paid *= use
                 numbers += (use, paid)
             expected = paid if expected is None else expected + paid

@@ -115,7 +115,7 @@ class MeanGrid:
             )
             raise InputError(message)
         knots = self.means()
-        knot = np.clip((np.log(mean / self.low) / self.step).astype(np.int64), 0, _KNOTS - 2)
+        knot = np.clip(np.searchsorted(knots, mean, side="right") - 1, 0, _KNOTS - 2)
         return knot, (mean / knots[knot] - 1) / np.expm1(self.step)
 
 

@@ -4,8 +4,10 @@ The factor is relative to free care and never falls as the actuarial value rises
 the order of two plans around.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -35,12 +37,25 @@ class InducedUtilisation:
         >>> InducedUtilisation((0.5, 1.0), (0.8, 1.0)).factor(np.array([0.2, 0.75])).tolist()
         [0.8, 0.9]
         """
-        result: FloatArray = np.interp(actuarial_value, *self._points)
+        low, factors, slopes = (np.array(part) for part in self._lines)
+        value = np.clip(actuarial_value, low[0], low[-1])
+        place = np.searchsorted(low, value, side="right") - 1
+        result: FloatArray = factors[place] + (value - low[place]) * slopes[place]
         return result
 
+    def factor_of(self, actuarial_value: float) -> float:
+        """The factor for one actuarial value, the same to the bit."""
+        low, factors, slopes = self._lines
+        value = min(max(actuarial_value, low[0]), low[-1])
+        place = bisect_right(low, value) - 1
+        return factors[place] + (value - low[place]) * slopes[place]
+
     @cached_property
-    def _points(self) -> tuple[FloatArray, FloatArray]:
-        return np.array(self.actuarial_values), np.array(self.factors)
+    def _lines(self) -> tuple[list[float], list[float], list[float]]:
+        """Where each line begins, the factor there, and its slope; the last one is level."""
+        low, factors = [*self.actuarial_values], [*self.factors]
+        ends = zip(pairwise(low), pairwise(factors), strict=True)
+        return low, factors, [*((b - a) / (y - x) for (x, y), (a, b) in ends), 0.0]
 
 
 class _Points(Frozen):

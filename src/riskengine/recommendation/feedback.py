@@ -102,7 +102,7 @@ class DecisionRecord(Record):
     """A decision with all candidates, in the order of the catalogue."""
 
     record: Literal["decision"] = "decision"
-    member_id: Identifier | None = None
+    member_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     market: str
     as_of: date
     mode: Mode

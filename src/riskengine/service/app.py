@@ -20,6 +20,7 @@ from riskengine.service import problems
 from riskengine.service.body import body_schemas
 from riskengine.service.desk import add_desk
 from riskengine.service.feedback import FeedbackDesk
+from riskengine.service.feedback_contracts import FeedbackRequest
 from riskengine.service.holding import Held, Holder, ReleaseSource
 from riskengine.service.keeping import Keeper
 from riskengine.service.metrics import Metrics
@@ -30,7 +31,6 @@ from riskengine.service.recommendation_contracts import RecommendationRequest
 from riskengine.service.requests import (
     AcceptRequest,
     BatchRequest,
-    FeedbackRequest,
     MemberRequest,
     PromotionRequest,
     QuoteRequest,
@@ -91,7 +91,7 @@ def create_app(outside: Outside, settings: Settings, security: Security | None =
     metrics.waiting.set_function(lambda: keeper.waiting)
     shadow = Shadow(settings.shadow_share, keeper, metrics, outside.now)
     validity = timedelta(days=settings.quote_validity_days)
-    desk = Desk(holder, keeper, shadow, metrics, validity, outside.now)
+    desk = Desk(holder, keeper, shadow, metrics, validity, outside.now, settings.explores)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

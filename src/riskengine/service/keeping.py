@@ -26,6 +26,7 @@ from riskengine.store import (
     read_by_key,
     read_decision,
     read_feedback_by_key,
+    read_feedback_subject,
     read_quote,
     write_records,
 )
@@ -128,6 +129,20 @@ class Keeper:
             return None
         check_digest(key, found[1], digest)
         return found[0]
+
+    async def check_feedback(
+        self, feedback_id: str, client: str, of: tuple[str | None, str | None]
+    ) -> None:
+        """Raise `UnknownQuoteError` for feedback that the client did not tell of this.
+
+        `of` is the quote and the decision, one of them None.
+        """
+        found = await self._read(
+            partial(read_feedback_subject, feedback_id=feedback_id, client=client)
+        )
+        if found != of:
+            message = f"no feedback {feedback_id!r} on the same is stored"
+            raise UnknownQuoteError(message)
 
     async def _read(self, read: Callable[[sa.Connection], Found]) -> Found:
         database = self._database

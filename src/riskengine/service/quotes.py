@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from uuid import uuid4
 
 import orjson
 
@@ -31,7 +30,7 @@ from riskengine.service.quoting import (
 )
 from riskengine.service.requests import BatchRequest, MemberAnswers, QuoteRequest, Terms
 from riskengine.service.shadow import Shadow, Task
-from riskengine.store import Acceptance, StoredQuote
+from riskengine.store import Acceptance, StoredQuote, new_id
 
 _AT_ONCE = 10
 """Members of a batch that are priced before others have a turn."""
@@ -57,7 +56,10 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class Desk:
-    """What quoting needs; `now` gives a time with its zone, whose date is today."""
+    """What quoting and advising need; `now` gives a time with its zone, whose date is today.
+
+    `explores` draws the order of what is recommended.
+    """
 
     holder: Holder
     keeper: Keeper
@@ -65,6 +67,7 @@ class Desk:
     metrics: Metrics
     validity: timedelta
     now: Callable[[], datetime]
+    explores: bool = False
 
     def held(self, terms: Terms, market: str | None) -> Held:
         """What prices the market that body or query name."""
@@ -200,7 +203,8 @@ class Desk:
         return found
 
     def _stored(self, priced: Priced, origin: Origin) -> StoredQuote:
-        at, quote_id = self.now(), str(uuid4())
+        at = self.now()
+        quote_id = new_id(at)
         until = at + self.validity
         prices, head = priced.prices, {"quote_id": quote_id, "created_at": at, "valid_until": until}
         body = dumped(head)[:-1] + b"," + prices.content[1:]

@@ -3,17 +3,14 @@
 Fields may be added here, never renamed.
 """
 
-from datetime import UTC, date, datetime
-from enum import StrEnum
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    JsonValue,
     ValidatorFunctionWrapHandler,
     WrapValidator,
     field_validator,
@@ -157,52 +154,3 @@ class PromotionRequest(Message):
     version: int = Field(ge=1, lt=2**31)
     alias: Named = Field(default="champion", description="champion prices, challenger shadows.")
     reason: Named = Field(description="What makes it right; kept with the version.")
-
-
-class FeedbackKind(StrEnum):
-    """What may come of a quote or a decision."""
-
-    SHOWN = "shown"
-    CHOSEN = "chosen"
-    BOUGHT = "bought"
-    DECLINED = "declined"
-    LAPSED = "lapsed"
-    COMPLAINED = "complained"
-
-
-class FeedbackRequest(Message):
-    """What came of a quote or of a decision; `detail` is kept as it is."""
-
-    kind: FeedbackKind
-    quote_id: Named | None = None
-    decision_id: Named | None = None
-    occurred_at: AwareDatetime
-    detail: dict[Named, JsonValue] = Field(default_factory=dict, max_length=50)
-
-    @field_validator("occurred_at", mode="before")
-    @classmethod
-    def iso(cls, value: object) -> object:
-        if not isinstance(value, str):
-            message = "give a time as 2026-01-31T12:00:00Z"
-            raise ValueError(message)  # noqa: TRY004  pydantic reports ValueError
-        return value
-
-    @field_validator("occurred_at")
-    @classmethod
-    def within(cls, value: datetime) -> datetime:
-        try:
-            there = value.astimezone(UTC)
-        except OverflowError as error:
-            message = "give a time of this age"
-            raise ValueError(message) from error
-        if not _EARLIEST <= there.date() <= _LATEST:
-            message = f"give a time from {_EARLIEST} to {_LATEST}"
-            raise ValueError(message)
-        return there
-
-    @model_validator(mode="after")
-    def of_something(self) -> "FeedbackRequest":
-        if (self.quote_id is None) == (self.decision_id is None):
-            message = "give either quote_id or decision_id"
-            raise ValueError(message)
-        return self

@@ -33,6 +33,7 @@ from riskengine.service.contracts import (
 )
 from riskengine.service.direct import DirectRoute, Handler, RawHeaders, add_direct
 from riskengine.service.feedback import FeedbackDesk
+from riskengine.service.feedback_contracts import FeedbackRequest
 from riskengine.service.market_contracts import (
     MarketPricesBody,
     MarketProductsBody,
@@ -51,7 +52,6 @@ from riskengine.service.recommendation_contracts import (
 from riskengine.service.requests import (
     AcceptRequest,
     BatchRequest,
-    FeedbackRequest,
     MemberAnswers,
     Named,
     PromotionRequest,
@@ -192,9 +192,9 @@ def add_telling(app: FastAPI, desk: Desk, feedback: FeedbackDesk) -> None:
         openapi_extra=documented(FeedbackRequest),
     )
     async def tell(request: Request, who: _Teller, key: Key = None) -> Response:
-        """Keep what came of a quote or a decision."""
+        """Keep what a screen showed of a quote or a decision, what came of it, or an override."""
         body = await read_body(request, FeedbackRequest)
-        return answer(await feedback.keep(body, who.client, key), 201)
+        return answer(await feedback.keep(body.root, who.client, key), 201)
 
 
 def add_advice(app: FastAPI, desk: Desk) -> None:

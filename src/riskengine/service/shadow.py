@@ -31,7 +31,7 @@ class Task:
 
 
 class Shadow:
-    """Takes `share` of the quotes, chosen by their random ids."""
+    """Takes `share` of the quotes, chosen by the random end of their ids."""
 
     def __init__(
         self, share: float, keeper: Keeper, metrics: Metrics, now: Callable[[], datetime]
@@ -41,7 +41,7 @@ class Shadow:
 
     def take(self, task: Task) -> None:
         """Queue a quote where there is a challenger and the quote is of the share."""
-        if task.held.challenger is None or int(task.quote_id[:8], 16) >= self._share * 2**32:
+        if task.held.challenger is None or int(task.quote_id[-8:], 16) >= self._share * 2**32:
             return
         try:
             self._tasks.put_nowait(task)

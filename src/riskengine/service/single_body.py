@@ -11,7 +11,7 @@ import orjson
 
 from riskengine.market_release import MarketRelease
 from riskengine.market_single import SingleQuote
-from riskengine.pricing.one_member import OneMember, Outline, PlannedStep, PricedPlan
+from riskengine.pricing.one_member import OneMember, Outline, PlannedStep, PlanSet, PricedPlan
 from riskengine.pricing.premium import money_text
 from riskengine.service.body import dumped
 from riskengine.service.contracts import StepMessage
@@ -34,7 +34,7 @@ def single_prices(
     texts = orjson.dumps([one for price in quote.prices for one in price.numbers])[1:-1].split(b",")
     between: list[bytes] = []
     premiums, first = {}, 0
-    for plan, price in zip(quote.plans, quote.prices, strict=True):
+    for plan, price in zip(quote.plans.plans, quote.prices, strict=True):
         premiums[plan.name] = money_text(price.instalment_cents * quote.payments)
         yearly, end = premiums[plan.name].encode(), first + len(price.numbers)
         at_a_time = money_text(price.instalment_cents).encode() if quote.payments > 1 else yearly
@@ -63,9 +63,9 @@ def single_prices(
 
 
 @lru_cache(maxsize=_TEMPLATES)
-def _template(market: OneMember, plans: tuple[PricedPlan, ...], payments: int) -> list[bytes]:
+def _template(market: OneMember, asked: PlanSet, payments: int) -> list[bytes]:
     """The part of the plans: text at even places, at odd ones three amounts and numbers of each."""
-    message = [_plan(plan, market.outline(plan, payments), payments) for plan in plans]
+    message = [_plan(plan, market.outline(plan, payments), payments) for plan in asked.plans]
     texts = dumped(message).replace(_AMOUNT.encode(), dumped(_NUMBER)).split(dumped(_NUMBER))
     found = [b""] * (2 * len(texts) - 1)
     found[::2] = texts

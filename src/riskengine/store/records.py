@@ -49,7 +49,8 @@ class StoredQuote:
 class StoredDecision:
     """A recommendation: `inputs` are what was asked and `body` what was answered, both JSON.
 
-    `others` are as in `StoredQuote`.
+    `record` is the line of the log that it is judged by, where there is one; `others` are as in
+    `StoredQuote`.
     """
 
     decision_id: str
@@ -61,6 +62,7 @@ class StoredDecision:
     body: bytes
     member_id: str | None = None
     others: tuple[str, ...] = ()
+    record: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -144,9 +146,11 @@ def read_decision(
     if body == ERASED:
         return None
     at = row.created_at.replace(tzinfo=UTC)
+    record = None if row.record is None else sealer.unseal(row.record, about)
     return StoredDecision(
-        decision_id, row.client, row.market, row.release, at, inputs, body, row.member
-    )
+        decision_id, row.client, row.market, row.release, at, inputs, body, row.member,
+        record=record,
+    )  # fmt: skip
 
 
 def read_by_key(
@@ -175,6 +179,17 @@ def read_feedback_by_key(
     )
     row = connection.execute(query).one_or_none()
     return None if row is None else (row.feedback_id, row.request_digest)
+
+
+def read_feedback_subject(
+    connection: sa.Connection, feedback_id: str, client: str
+) -> tuple[str | None, str | None] | None:
+    """Quote and decision (one is None) that a client told something of; None where it did not."""
+    query = sa.select(FEEDBACK.c.quote_id, FEEDBACK.c.decision_id).where(
+        FEEDBACK.c.feedback_id == feedback_id, FEEDBACK.c.client == client
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row.quote_id, row.decision_id)
 
 
 def _naive(at: datetime) -> datetime:
@@ -212,7 +227,8 @@ def _quote_row(quote: StoredQuote, sealer: Sealer) -> dict[str, object]:
 
 def _decision_row(one: StoredDecision, sealer: Sealer) -> dict[str, object]:
     about = f"decisions/{one.decision_id}"
-    return {"decision_id": one.decision_id, **_answered(one, about, sealer)}
+    record = None if one.record is None else sealer.seal(one.record, about)
+    return {"decision_id": one.decision_id, "record": record, **_answered(one, about, sealer)}
 
 
 def _answered(one: StoredQuote | StoredDecision, about: str, sealer: Sealer) -> dict[str, object]:

@@ -62,10 +62,11 @@ DECISIONS = sa.Table(
     sa.Column("created_at", sa.DateTime, nullable=False),
     sa.Column("inputs", sa.LargeBinary, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("record", sa.LargeBinary),
     sa.Index("decisions_member", "member"),
     sa.Index("decisions_created_at", "created_at"),
 )
-"""What was recommended: feedback refers to it."""
+"""What was recommended: feedback refers to it. `record` has every candidate, for evaluation."""
 DECISION_MEMBERS = sa.Table(
     "decision_members",
     METADATA,

@@ -35,6 +35,7 @@ SEALED_COLUMNS = (
     SealedColumn(QUOTES, "body", "quote_id", "quotes"),
     SealedColumn(DECISIONS, "inputs", "decision_id", "decisions"),
     SealedColumn(DECISIONS, "body", "decision_id", "decisions"),
+    SealedColumn(DECISIONS, "record", "decision_id", "decisions"),
     SealedColumn(FEEDBACK, "detail", "feedback_id", "feedback"),
 )
 _ANSWERS = frozenset({"answers", "member_id", "relativities"})
@@ -164,4 +165,5 @@ def _quote_erased(cipher: FieldCipher, row: Row) -> dict[str, Any]:
 def _decision_erased(cipher: FieldCipher, row: Row) -> dict[str, Any]:
     """Advice is all about the member: that there was some, and when, is what stays."""
     about = _about(DECISIONS, row)
-    return {"member": None, **{n: cipher.seal(ERASED, about) for n in ("inputs", "body")}}
+    emptied = {name: cipher.seal(ERASED, about) for name in ("inputs", "body")}
+    return {"member": None, "record": None, **emptied}
