@@ -105,7 +105,7 @@ def run_demo(settings: Settings, out: Path, stage: Say) -> Demonstration:
     trained = _train(spec, experience, stage)
     stage("assembling the release")
     model = trained.model
-    release = assemble_release(model, learn_utilisation(model, experience), "study")
+    release = assemble_release(model, learn_utilisation(model, experience), "study", experience)
     stage("logging the run and registering the release with MLflow")
     sections = _model_sections(trained, release)
     version = _register(settings, trained, release, sections)

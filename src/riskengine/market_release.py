@@ -34,14 +34,14 @@ from riskengine.release_files import (
     MARKET,
     check_release_files,
     hash_of,
+    inputs_files,
+    inputs_from,
     to_json,
     write_release_files,
 )
 from riskengine.risk.model import RiskModel
 
 _POLICY = "recommendation_policy.json"
-_INPUTS = "inputs.json"
-_BINS = pydantic.TypeAdapter(dict[str, Bins])
 _LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow")
 BaseRates = Mapping[str, Mapping[str, float]]
 """The base rate of each plan, currency a year, by the name of the edition."""
@@ -209,7 +209,7 @@ def _from_files(folder: Path) -> MarketRelease:
             pydantic.TypeAdapter(tuple[Question, ...]).validate_json(texts["questions.json"]),
             RecommendationPolicy.model_validate_json(texts[_POLICY]) if _POLICY in texts else None,
             json.loads(texts["versions.json"]),
-            inputs=_BINS.validate_json(texts.get(_INPUTS, "{}")),
+            inputs=inputs_from(texts),
         )
     except (KeyError, ValueError, OSError) as error:
         message = f"{folder} is a release this version cannot read: {error}"
@@ -222,7 +222,7 @@ def _files(release: MarketRelease) -> dict[str, bytes]:
     policy = release.recommendation_policy
     return {
         **({} if policy is None else {_POLICY: to_json(policy.model_dump(mode="json"))}),
-        **({_INPUTS: _BINS.dump_json(dict(release.inputs), indent=1)} if release.inputs else {}),
+        **inputs_files(release.inputs),
         "catalogue.json": to_json(market.catalogue.model_dump(mode="json")),
         "rate_book.json": to_json(market.editions.model_dump(mode="json")),
         "induced_utilisation.json": to_json(

@@ -39,12 +39,11 @@ from riskengine.products.rate_book_edition import Editions, tier_fault
 from riskengine.products.rate_book_read import read_editions, read_underwriting
 from riskengine.products.underwriting import Underwriting
 from riskengine.profiles.build import build_experience
-from riskengine.profiles.drift import bins_of
 from riskengine.profiles.events import count_events
 from riskengine.profiles.features import FEATURES
 from riskengine.profiles.services import ServiceYears, years_by_service
 from riskengine.recommendation.policy import RecommendationPolicy, read_recommendation_policy
-from riskengine.risk.columns import feature_columns, levels, numbers
+from riskengine.risk.columns import feature_columns, spread_of
 from riskengine.risk.fit import fit
 from riskengine.risk.model import RiskModel
 from riskengine.risk.spec import Kind, ModelSpec
@@ -283,12 +282,7 @@ def learn_market(
         tuple(one.question for one in files.questions.questions),
         files.policy,
     )
-    inputs = {
-        one.name: bins_of((levels if one.kind == "level" else numbers)(book, one.name))
-        for one in release.questions
-        if one.name in book.column_names
-    }
-    release = with_inputs(release, inputs)
+    release = with_inputs(release, spread_of(release.questions, book))
     return LearntMarket(release, tier_notes(market, insured, exposure))
 
 

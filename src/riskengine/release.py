@@ -22,6 +22,7 @@ from riskengine.pricing.utilisation import InducedUtilisation
 from riskengine.products.benefit import Peril
 from riskengine.products.product import Catalogue
 from riskengine.products.rate_book import Loadings, RateBook, dates_of, loadings_on
+from riskengine.profiles.drift import Bins
 from riskengine.profiles.feature import Purpose
 from riskengine.profiles.features import FEATURES
 from riskengine.profiles.questions import Question
@@ -30,6 +31,8 @@ from riskengine.release_files import (
     STUDY,
     check_release_files,
     hash_of,
+    inputs_files,
+    inputs_from,
     to_json,
     write_release_files,
 )
@@ -43,7 +46,8 @@ class Release:
     """What prices. Build with `build_release`, keep with `save_release`.
 
     `perils` are the distributions that benefits of services, days and events are priced on. `hash`
-    is the SHA-256 over the release's files, 64 hexadecimal digits.
+    is the SHA-256 over the release's files, 64 hexadecimal digits. `inputs` is how each answer was
+    spread when the release was trained; empty where that was not kept.
     """
 
     medical_spend: RiskModel
@@ -55,6 +59,7 @@ class Release:
     versions: dict[str, str]
     perils: Mapping[Peril, PerilModel] = field(default_factory=dict)
     hash: str = ""
+    inputs: Mapping[str, Bins] = field(default_factory=dict)
 
     def loadings(self, as_of: date) -> Loadings:
         """The rate book's loadings in force on `as_of`."""
@@ -106,6 +111,12 @@ def build_release(
         perils or {},
     )
     return replace(release, hash=hash_of(_files(release)))
+
+
+def with_inputs(release: Release, inputs: Mapping[str, Bins]) -> Release:
+    """The release with the spread of its answers, against which a service tells drift."""
+    told = replace(release, inputs=dict(inputs))
+    return replace(told, hash=hash_of(_files(told)))
 
 
 def _check_questions(medical_spend: RiskModel, questions: tuple[Question, ...]) -> None:
@@ -180,6 +191,7 @@ def _from_files(folder: Path) -> Release:
             questions=questions.validate_json(texts["questions.json"]),
             versions=json.loads(texts["versions.json"]),
             perils=perils_from_files(folder / "perils"),
+            inputs=inputs_from(texts),
         )
     except (KeyError, ValueError) as error:
         message = f"{folder} is a release this version cannot read: {error}"
@@ -191,6 +203,7 @@ def _files(release: Release) -> dict[str, bytes]:
     curve = release.utilisation
     model = release.medical_spend.to_files()
     return {
+        **inputs_files(release.inputs),
         "induced_utilisation.json": to_json(
             {"actuarial_values": curve.actuarial_values, "factors": curve.factors}
         ),

@@ -5,17 +5,32 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from riskengine.errors import ReleaseError
+from riskengine.profiles.drift import Bins
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 STUDY, MARKET = "study", "market"
 """Kinds of release: the research catalogue, and a market with its tariffs."""
+_INPUTS = "inputs.json"
+_BINS = TypeAdapter(dict[str, Bins])
 
 
 def to_json(content: object) -> bytes:
     """Content as it is kept: equal content gives equal bytes."""
     return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
+
+
+def inputs_files(inputs: Mapping[str, Bins]) -> dict[str, bytes]:
+    """The spread of a release's inputs as a file; none where it is not known."""
+    return {_INPUTS: _BINS.dump_json(dict(inputs), indent=1)} if inputs else {}
+
+
+def inputs_from(texts: Mapping[str, str]) -> dict[str, Bins]:
+    """The spread of inputs from the texts of files by name; empty where there is no such file."""
+    return _BINS.validate_json(texts.get(_INPUTS, "{}"))
 
 
 def hash_of(files: Mapping[str, bytes]) -> str:

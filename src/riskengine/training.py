@@ -17,8 +17,8 @@ from riskengine.products.load import read_catalogue, read_rate_book, shipped
 from riskengine.products.product import Catalogue
 from riskengine.profiles.build import build_profiles
 from riskengine.recommendation.policy import read_ranking_policy
-from riskengine.release import Release, build_release
-from riskengine.risk.columns import feature_columns
+from riskengine.release import Release, build_release, with_inputs
+from riskengine.risk.columns import feature_columns, spread_of
 from riskengine.risk.diagnostics import actual_over_expected
 from riskengine.risk.fit import HeldOut
 from riskengine.risk.model import RiskModel
@@ -74,16 +74,27 @@ def synthetic_setting(catalogue: Catalogue) -> Setting:
     return Setting(tuple(plans), Currency(catalogue.currency), level, areas)
 
 
-def assemble_release(model: RiskModel, utilisation: InducedUtilisation, market: str) -> Release:
-    """A release of the model with the catalogue, rate book and ranking policy of `market`."""
+def assemble_release(
+    model: RiskModel,
+    utilisation: InducedUtilisation,
+    market: str,
+    experience: arrow.Table | None = None,
+) -> Release:
+    """A release of the model with the catalogue, rate book and ranking policy of `market`.
+
+    Where the `experience` it was trained on is given, a service tells how far its inputs drift.
+    """
     folder = shipped(market)
-    return build_release(
+    release = build_release(
         model,
         utilisation,
         read_catalogue(folder),
         read_rate_book(folder),
         read_ranking_policy(folder),
     )
+    if experience is None:
+        return release
+    return with_inputs(release, spread_of(release.questions, experience))
 
 
 def check_plan_paid(

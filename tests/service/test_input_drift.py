@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from riskengine import release
 from riskengine.market_release import load_market_release, save_market_release, with_inputs
 from riskengine.profiles.drift import bins_of, population_stability_index
+from riskengine.release import load_release
 from riskengine.service import input_drift
 from riskengine.service.input_drift import InputDrift
-from riskengine.service.quoting import Known
+from riskengine.service.quoting import AnyRelease, Known
 from tests.golden.market_releases import market_release
-from tests.service.running import application
+from tests.service.running import KEPT, application
 
 RNG = np.random.default_rng(5)
 AGES = RNG.integers(18, 60, 500).astype(float)
@@ -57,12 +59,16 @@ def test_few_members_tell_nothing_and_old_ones_fade(monkeypatch: pytest.MonkeyPa
     assert list(drift.told()) == []
 
 
-def test_metrics_tell_it(tmp_path: Path) -> None:
-    with TestClient(application(tmp_path, CN)) as client:
-        body = {
-            "members": [{"answers": {"age": 58, "sex": "male"}}] * 120,
-            "plans": ["surgery_10k"],
-        }
+STUDY = load_release(KEPT)
+
+
+@pytest.mark.parametrize(
+    ("release", "plan"),
+    [(CN, "surgery_10k"), (release.with_inputs(STUDY, {"age": bins_of(AGES)}), "free_care")],
+)
+def test_metrics_tell_it(release: AnyRelease, plan: str, tmp_path: Path) -> None:
+    with TestClient(application(tmp_path, release)) as client:
+        body = {"members": [{"answers": {"age": 58, "sex": "male"}}] * 120, "plans": [plan]}
         assert client.post("/v1/quotes/batch?store=false", json=body).status_code == 200
         told = client.get("/metrics").text
     (line,) = [

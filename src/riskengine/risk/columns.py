@@ -5,6 +5,7 @@ the same whatever type a file keeps it in: 7, 7.0 and "7" are one level. What ca
 refused with its column, row and value.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import numpy as np
@@ -13,6 +14,8 @@ import pyarrow as arrow
 import pyarrow.compute as pc
 
 from riskengine.errors import TableError
+from riskengine.profiles.drift import Bins, bins_of
+from riskengine.profiles.questions import Question
 from riskengine.risk.propensity import offer_weights
 from riskengine.risk.spec import Kind, ModelSpec
 from riskengine.tables import is_number
@@ -265,3 +268,12 @@ def _refuse(name: str, values: AnyArray, bad: BoolArray, wanted: str) -> None:
         row = int(np.flatnonzero(bad)[0])
         message = f"{name} is {values[row]} in row {row} ({bad.sum()} such rows): must be {wanted}"
         raise TableError(message)
+
+
+def spread_of(questions: Iterable[Question], table: arrow.Table) -> dict[str, Bins]:
+    """How the answers to questions that are columns of a table are spread, by name."""
+    return {
+        one.name: bins_of((levels if one.kind == "level" else numbers)(table, one.name))
+        for one in questions
+        if one.name in table.column_names
+    }

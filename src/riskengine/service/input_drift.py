@@ -7,7 +7,6 @@ halved, so that the index tells of the last few thousand members and not of last
 
 from collections.abc import Iterator, Sequence
 
-from riskengine.market_release import MarketRelease
 from riskengine.service.quoting import AnyRelease, Known
 
 _MANY = 10_000.0
@@ -19,12 +18,12 @@ class InputDrift:
     """Counts by market, of the release that prices it now."""
 
     def __init__(self) -> None:
-        self._of: dict[str, tuple[MarketRelease, dict[str, list[float]]]] = {}
+        self._of: dict[str, tuple[AnyRelease, dict[str, list[float]]]] = {}
         self._members: dict[str, float] = {}
 
     def count(self, release: AnyRelease, members: Sequence[Known]) -> None:
         """Count the answers of some members; a release without bins is not counted."""
-        if not isinstance(release, MarketRelease) or not release.inputs:
+        if not release.inputs:
             return
         market = release.catalogue.market
         if market not in self._of or self._of[market][0] is not release:
