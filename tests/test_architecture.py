@@ -15,7 +15,7 @@ def test_the_tree_in_the_architecture_page_is_the_tree_of_the_code() -> None:
     there = {
         f"{path.name}/" if path.is_dir() else path.name
         for path in SOURCE.iterdir()
-        if path.name not in {"__init__.py", "__pycache__"}
+        if path.name not in {"__init__.py", "__pycache__", "py.typed"}
     }
     assert drawn == there
 

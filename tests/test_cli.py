@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pyarrow as arrow
 import pyarrow.parquet as pq
 import pytest
@@ -17,7 +18,17 @@ from fastapi.testclient import TestClient
 from riskengine import cli
 from riskengine.batch.job_folder import only_writer
 from riskengine.cli.app import console
-from riskengine.registry import decisions, load_registered, register_release, release_folder
+from riskengine.errors import ReleaseError
+from riskengine.market_release import with_inputs
+from riskengine.profiles.drift import bins_of
+from riskengine.registry import (
+    decisions,
+    load_registered,
+    named_releases,
+    register_release,
+    release_folder,
+    releases,
+)
 from riskengine.risk.fit import fit
 from riskengine.risk.spec import read_spec
 from riskengine.service.app import Outside, create_app
@@ -193,6 +204,19 @@ def test_reprice_rehearses_records_itself_and_says_when_it_cannot(
     away = run(*command, "--release", str(folder))
     assert away.code == 0
     assert "warning: the run is not in MLflow" in away.out
+
+
+def test_only_the_first_release_of_a_market_is_in_force_at_once(settings: Settings) -> None:
+    first = market_release("us_aca")
+    second = with_inputs(first, {"age": bins_of(np.arange(18.0, 60.0))})
+    asked = [*(question.name for question in first.questions), "plan"]
+    rows = book_of(first, 5).select(asked).to_pandas()
+    versions = [
+        register_release(settings, one, date(2026, 1, 1), rows, replaces=False)
+        for one in (first, second)
+    ]
+    assert versions == [1, 2]
+    assert named_releases(settings)["champion"]["us_aca"] == first.hash
 
 
 def test_a_revoked_release_prices_no_more(run: Run, tmp_path: Path, settings: Settings) -> None:
@@ -400,6 +424,11 @@ def test_help_lists_every_command_with_a_sentence(run: Run) -> None:
         assert re.search(rf"^\s+{command}\s+\w+", told, re.M), command
 
 
+def _refuse(_: object) -> None:
+    message = "it was revoked"
+    raise ReleaseError(message)
+
+
 @pytest.mark.usefixtures("demo")
 def test_a_stored_quote_is_replayed_and_a_broken_promise_is_told(
     run: Run, place: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -424,6 +453,10 @@ def test_a_stored_quote_is_replayed_and_a_broken_promise_is_told(
     done = run("quote", "replay", quote["quote_id"])
     assert done.code == 1
     assert "differs: currency: stored 'EUR', replayed 'USD'" in done.out
+    digest = quote["release"]
+    monkeypatch.setattr(releases, "_refuse_revoked", _refuse)
+    assert run("release", "show", digest[:12]).code == 2
+    assert "differs: currency" in run("quote", "replay", quote["quote_id"]).out
     other = run("quote", "replay", quote["quote_id"], "--release", str(KEPT_RELEASE))
     assert other.code == 2
     assert "was priced by release" in other.err

@@ -1,14 +1,19 @@
 """The commands of security, one after the other as an operator types them."""
 
+import base64
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlparse
 
 import pytest
 import sqlalchemy as sa
+import typer
 
 from riskengine.cli import main
 from riskengine.cli.app import console
 from riskengine.security.key_ring import KeyUse, read_key_ring
+from riskengine.security.second_factor import code_at
 
 Run = Callable[..., str]
 
@@ -78,8 +83,6 @@ def test_clients_are_added_listed_and_revoked(run: Run) -> None:
 
 
 def test_the_audit_log_is_verified(run: Run, tmp_path: Path) -> None:
-    from datetime import UTC, datetime
-
     from riskengine.security.audit import AuditEvent, AuditLog
     from riskengine.store import Database
 
@@ -125,24 +128,52 @@ def test_clients_come_and_go_on_record(run: Run, tmp_path: Path) -> None:
     assert told == [(f"client.{what}", "li.wei") for what in ("add", "enrol", "revoke")]
 
 
-def test_promotions_and_revocations_are_on_record(run: Run, tmp_path: Path) -> None:
+def test_promotions_are_a_persons_and_on_record(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run("keys", "new")
+    person = run("clients", "add", "li.wei", "--person", "--scope", "releases:promote").split()
+    other = run("clients", "add", "care", "--person", "--scope", "profiles").split()
+    otpauth = {"li.wei": person[-1], "care": other[-1]}
+    clock = [datetime.now(UTC)]
+    shown: list[str] = []
+
+    def as_person(name: str, secret: str) -> None:
+        """Type secret and a code, which is good once."""
+        clock[0] += timedelta(seconds=30)
+        (coded,) = parse_qs(urlparse(otpauth[name]).query)["secret"]
+        shown[:] = [secret, code_at(base64.b32decode(coded), clock[0])]
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, _: object = None) -> "Clock":  # type: ignore[override]
+            return cls.fromtimestamp(clock[0].timestamp(), UTC)
+
+    monkeypatch.setattr("riskengine.cli.security.datetime", Clock)
+    monkeypatch.setattr(typer, "prompt", lambda *_, **__: shown.pop(0))
+    promote = ("release", "promote", "cn", "7", "--reason", "a trial")
+    assert "a person promotes: give --client" in run(*promote)
+    as_person("care", other[3])
+    assert "has no scope releases:promote" in run(*promote, "--client", "care")
+    as_person("li.wei", "wrong")
+    assert "error: " in run(*promote, "--client", "li.wei")
     # There is no such release: what was asked for is on record all the same.
     for words in (
-        ("release", "promote", "cn", "7", "--reason", "a trial"),
+        (*promote, "--client", "li.wei"),
         ("release", "revoke", "cn@champion", "--reason", "wrong"),
-        ("promote", "visits", "3"),
+        ("promote", "visits", "3", "--client", "li.wei"),
     ):
+        as_person("li.wei", person[3])
         assert run(*words).startswith("error: ")
     rows = sa.create_engine(f"sqlite:///{tmp_path}/store.db").connect()
     found = rows.execute(sa.text("SELECT actor, action, subject FROM audit_log ORDER BY sequence"))
     told = [tuple(row) for row in found]
-    assert [row[1:] for row in told] == [
+    assert [row[1:] for row in told[2:]] == [
         ("release.promote", "cn@champion"),
         ("release.revoke", "cn@champion"),
         ("model.promote", "visits/3"),
     ]
-    assert all(row[0].startswith("cli:") for row in told)
+    assert [row[0].partition(":")[0] for row in told[2:]] == ["li.wei", "cli", "li.wei"]
     assert "is whole" in run("audit", "verify")
     rows.execute(sa.text("UPDATE audit_log SET subject = 'us_aca@champion' WHERE sequence = 1"))
     rows.commit()

@@ -123,6 +123,8 @@ def test_a_challenger_prices_its_share_and_the_differences_are_kept(
     outside = Outside(registry, database, now=lambda: NOW)
     with TestClient(create_app(outside, Settings(shadow_share=1))) as client:
         quote = client.post("/v1/quotes", json=BODY).json()
+        batch = {"members": [{"answers": BODY["answers"]}]}
+        (row,) = client.post("/v1/quotes/batch", json=batch).json()["results"]
         roles = [(r["role"], r["release"]) for r in client.get("/v1/releases").json()["releases"]]
     assert roles == [("champion", release.hash), ("challenger", dearer.hash)]
     with TestClient(create_app(outside, Settings(shadow_share=0))) as client:
@@ -133,7 +135,8 @@ def test_a_challenger_prices_its_share_and_the_differences_are_kept(
             " problem from shadow_prices"
         ).fetchall()
     there.close()
-    assert {row[:3] for row in rows} == {(quote["quote_id"], release.hash, dearer.hash)}
+    quoted = (quote["quote_id"], row["quote"]["quote_id"])
+    assert {one[:3] for one in rows} == {(name, release.hash, dearer.hash) for name in quoted}
     assert {row[3]: row[4] for row in rows} == {
         offer["plan"]: round(float(offer["offered_premium"]) * 100) for offer in quote["offers"]
     }

@@ -135,8 +135,11 @@ def test_a_plan_is_accepted_once_and_only_while_the_quote_is_valid(
             "accepted_at": "2026-03-03T12:00:00Z",
         }
         clock[0] += timedelta(seconds=1)
+        again = client.post(f"/v1/quotes/{first['quote_id']}/accept", json={"plan": "free_care"})
+        assert again.json() == bought.json()
+        other = first["offers"][1]["plan"]
         for quote, plan, said in (
-            (first, "free_care", "was accepted at 2026-03-03T12:00:00+00:00 for plan free_care"),
+            (first, other, "was accepted at 2026-03-03T12:00:00+00:00 for plan free_care"),
             (second, "free_care", "was valid until 2026-03-03T12:00:00+00:00: ask for a new one"),
         ):
             answer = client.post(f"/v1/quotes/{quote['quote_id']}/accept", json={"plan": plan})

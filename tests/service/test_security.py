@@ -277,14 +277,28 @@ def test_a_profile_is_used_for_what_its_member_agreed_to(service: Service) -> No
     website = service.bearer("website")
     answer = service.http.post("/v1/quotes", json=named, headers=website)
     assert (answer.status_code, "scope profiles" in answer.json()["detail"]) == (403, True)
+    stored = f"/v1/quotes/{asked['pricing']().json()['quote_id']}"
+    assert service.http.get(stored, headers=headers).status_code == 200
+    campaign = named | {"purpose": "marketing"}
+    unasked = service.http.post("/v1/recommendations", json=campaign, headers=headers)
+    assert "not used for marketing" in unasked.json()["detail"]
+    service.http.post(path, json=consent | {"purpose": "marketing"}, headers=headers)
+    unasked = service.http.post("/v1/recommendations", json=campaign, headers=headers)
+    assert unasked.status_code == 200
+    service.http.post(
+        path, json=consent | {"purpose": "marketing", "given": False}, headers=headers
+    )
+    decided = f"/v1/recommendations/{unasked.json()['decision_id']}"
+    assert service.http.get(decided, headers=headers).status_code == 403
     service.http.post(path, json=consent | {"given": False}, headers=headers)
     assert asked["pricing"]().status_code == 403
+    assert service.http.get(stored, headers=headers).status_code == 403
     assert "withdrew consent on" in asked["either"]().json()["detail"]
     assert service.http.post("/v1/quotes", json=QUOTE, headers=headers).status_code == 200
     history = service.http.get(path, headers=headers).json()
-    assert [one["given"] for one in history["history"]] == [True, False]
-    assert [one["given"] for one in history["standing"]] == [False]
-    for wrong in ({"purpose": "all"}, {"wording": ""}, {"given": "yes"}):
+    assert [one["given"] for one in history["history"]] == [True, True, False, False]
+    assert [one["given"] for one in history["standing"]] == [False, False]
+    for wrong in ({"purpose": "all"}, {"wording": ""}, {"wording": "a\0b"}, {"given": "yes"}):
         answer = service.http.post(path, json=consent | wrong, headers=headers)
         assert answer.status_code == 422
 
@@ -492,6 +506,11 @@ def test_who_asks_too_often_waits(service: Service) -> None:
         assert int(answers[2].headers["retry-after"]) in {99, 100}
         assert answers[2].json()["type"] == "urn:riskengine:problem:rate"
     assert [client.post("/oauth/token").status_code for _ in range(2)] == [400, 429]
+    # Without keys, whoever is let in from elsewhere waits as well; this machine does not.
+    open_to_all = Security(security.names, limits, open_to_all=True)
+    for peer, statuses in (("10.0.0.7", [200, 200, 429]), ("127.0.0.1", [200] * 3)):
+        client = TestClient(small(open_to_all), client=(peer, 1))
+        assert [client.get("/batch/1").status_code for _ in range(3)] == statuses
 
 
 def test_other_origins_are_allowed_by_name_only(service: Service) -> None:

@@ -31,7 +31,9 @@ class Built:
 def build_and_register(
     settings: Settings, market: str, data: Path, spec: Path, say: Callable[[str], None]
 ) -> Built:
-    """Learn a market from the tables in `data` and move the settings' alias to its release.
+    """Learn a market from the tables in `data` and register its release.
+
+    The first of a market is in force at once; any later one waits to be promoted.
 
     Raises `TableError` naming the tables that are missing, and as the readers do.
     """
@@ -39,7 +41,8 @@ def build_and_register(
     learnt = learn_market(read_tables(data), read_spec(spec), files, say)
     say("registering")
     start = learnt.release.market.editions.editions[-1].effective_from
-    return Built(learnt.release, register_release(settings, learnt.release, start), learnt.notes)
+    version = register_release(settings, learnt.release, start, replaces=False)
+    return Built(learnt.release, version, learnt.notes)
 
 
 def read_tables(folder: Path) -> Tables:

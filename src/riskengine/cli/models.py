@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from riskengine.cli.app import app, console, progress_bars
-from riskengine.cli.security import audited
+from riskengine.cli.security import Person, audited, promoter
 from riskengine.errors import InputError
 from riskengine.settings import Settings
 
@@ -201,6 +201,7 @@ def promote(
         Path | None,
         typer.Option(help="Labelled table on which to compare with the present champion."),
     ] = None,
+    client: Person = None,
 ) -> None:
     """Make a version the champion, if the gates hold; the decision is kept with the version.
 
@@ -217,7 +218,7 @@ def promote(
     asked = parse_uri(name) if version is None else (name, version)
     settings = Settings()
     now = datetime.now().astimezone()
-    audited("model.promote", "/".join(map(str, asked)), {"force": force})
+    audited("model.promote", "/".join(map(str, asked)), {"force": force}, promoter(client))
     with console.status("judging"):
         made = promote_version(settings, Request(*asked, now, force, data))
     label = f"Version {made.candidate.version} of {made.candidate.name}"

@@ -89,7 +89,10 @@ def replay(
         found = replay_quote(
             database,
             quote_id,
-            lambda digest: read_release(folder) if folder else find_release(settings, digest),
+            # One that was revoked prices no more, but what it priced can be explained.
+            lambda digest: (
+                read_release(folder) if folder else find_release(settings, digest, revoked=True)
+            ),
             sealer_of(settings),
         )
     finally:

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from riskengine.cli.app import AsOf, Out, app, console, day, progress_bars
-from riskengine.cli.security import audited
+from riskengine.cli.security import Person, audited, promoter
 from riskengine.settings import Settings
 
 release = typer.Typer(
@@ -32,8 +32,9 @@ def build(
         Path | None, typer.Option(help="Folder to write the release to as well.")
     ] = None,
 ) -> None:
-    """Learn every peril of a market from tables, and register the release under the alias.
+    """Learn every peril of a market from tables, and register the release.
 
+    The first release of a market is in force at once; any later one waits for `release promote`.
     `riskengine simulate --market MARKET` makes such tables. Takes minutes: each peril is a model of
     its own.
     """
@@ -50,10 +51,13 @@ def build(
 
         write_release(built.release, out)
         console.print(f"  {out}")
-    alias = Settings().alias
-    console.print(
-        f"Release {built.release.hash[:12]} of {market}: version {built.version}, {alias}"
-    )
+    console.print(f"Release {built.release.hash[:12]} of {market}: version {built.version}")
+    if built.version > 1:
+        console.print(
+            f"  it prices once it is promoted: riskengine release promote {market} {built.version}"
+            " --reason '...'",
+            soft_wrap=True,
+        )
     for line in built.notes:
         console.print(f"  note: {line}", soft_wrap=True)
 
@@ -134,11 +138,13 @@ def promote(
     version: Annotated[str, typer.Argument(help="Version as `release list` numbers it.")],
     reason: Annotated[str, typer.Option(help="Why; kept with the version.")],
     to: Annotated[str, typer.Option(help="Alias to move: champion or challenger.")] = "champion",
+    client: Person = None,
 ) -> None:
     """Move an alias to a registered release: a service follows it within its poll_seconds."""
     from riskengine.registry import promote_release
 
-    audited("release.promote", f"{market}@{to}", {"version": version, "reason": reason})
+    told = {"version": version, "reason": reason}
+    audited("release.promote", f"{market}@{to}", told, promoter(client))
     moved = promote_release(Settings(), market, (version, to), reason)
     before = "none" if moved.before is None else f"version {moved.before}"
     console.print(f"{to} of {market}: {before} -> version {moved.version} ({moved.hash[:12]})")

@@ -1,6 +1,7 @@
 """Commands about security: keys, clients, the audit log."""
 
 import getpass
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,11 @@ keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make and r
 clients = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Who may call the service, and for what."
 )
+_SECRET = "RISKENGINE_CLIENT_SECRET"
+Person = Annotated[
+    str | None,
+    typer.Option(help=f"Where there are keys: who promotes. Asks for the secret ({_SECRET})."),
+]
 audit = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The audit log.")
 app.add_typer(keys, name="keys")
 app.add_typer(clients, name="clients")
@@ -172,16 +178,41 @@ def verify() -> None:
     console.print("the audit log is whole")
 
 
-def audited(action: str, subject: str, detail: Mapping[str, object]) -> None:
+def audited(action: str, subject: str, detail: Mapping[str, object], by: str | None = None) -> None:
     """Write into the audit log, where there are keys, what this command is about to do.
 
-    Before it is done: nothing moves that is not on record. Raises `StoreError` when it cannot.
+    Before it is done: nothing moves that is not on record. Raises `StoreError` when it cannot. `by`
+    is a client that has shown who it is; else it is whoever is logged in.
     """
-    settings = Settings()
-    if settings.keys is None and settings.keys_json is None:
+    if not _has_keys():
         return
-    event = AuditEvent(f"cli:{getpass.getuser()}", action, subject, detail)
+    event = AuditEvent(by or f"cli:{getpass.getuser()}", action, subject, detail)
     _protected().audit.append(event, datetime.now(UTC))
+
+
+def promoter(client: str | None) -> str | None:
+    """Who promotes: where there are keys a person, who shows secret and one-time code.
+
+    Raises `InputError` without a name, and as a token is refused.
+    """
+    from riskengine.security.clients import Credentials
+    from riskengine.service.security.access import require_scope
+
+    if not _has_keys():
+        return None
+    if client is None:
+        message = f"a person promotes: give --client, who has the scope {Scope.RELEASES_PROMOTE}"
+        raise InputError(message)
+    secret = os.environ.get(_SECRET) or typer.prompt("Client secret", hide_input=True, err=True)
+    code = typer.prompt("One-time code", err=True)
+    found = _protected().clients.authenticate(Credentials(client, secret, code), datetime.now(UTC))
+    require_scope(found, Scope.RELEASES_PROMOTE)
+    return found.client
+
+
+def _has_keys() -> bool:
+    settings = Settings()
+    return settings.keys is not None or settings.keys_json is not None
 
 
 def _key_file() -> Path:

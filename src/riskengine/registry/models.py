@@ -44,6 +44,9 @@ def registered(settings: Settings, name: str, version: str) -> Registered:
     Raises `UnknownNameError` naming the versions there are.
     """
     client = connect(settings)
+    if "'" in name:
+        message = f"no model has a name such as {name!r}"
+        raise UnknownNameError(message)
     try:
         if version.startswith("@"):
             found = client.get_model_version_by_alias(name, version[1:])

@@ -42,12 +42,18 @@ def registered_name(settings: Settings, market: str) -> str:
 
 
 def register_release(
-    settings: Settings, release: AnyRelease, as_of: date, example: pd.DataFrame | None = None
+    settings: Settings,
+    release: AnyRelease,
+    as_of: date,
+    example: pd.DataFrame | None = None,
+    *,
+    replaces: bool = True,
 ) -> int:
     """Register a release and move the settings' alias to it; its version.
 
-    Its questions and `plan` sign the model; `example` has rows of them, kept beside it. A release
-    that is registered already, by its hash, is not registered twice.
+    Unless it `replaces` another one, the alias moves only where it points to none. Its questions
+    and `plan` sign the model; `example` has rows of them, kept beside it. A release that is
+    registered already, by its hash, is not registered twice.
     """
     client = connect(settings)
     name = registered_name(settings, release.catalogue.market)
@@ -67,7 +73,8 @@ def register_release(
             # One read from an older version's files is written anew, and has a hash of its own.
             digest, _ = check_release_files(Path(folder) / "release")
         version = register(client, name, digest, (info, run.info.run_id))
-    client.set_registered_model_alias(name, settings.alias, str(version))
+    if replaces or settings.alias not in client.get_registered_model(name).aliases:
+        client.set_registered_model_alias(name, settings.alias, str(version))
     return version
 
 
@@ -96,28 +103,33 @@ def load_registered(settings: Settings, alias: str | None = None) -> Release:
     return found
 
 
-def find_release(settings: Settings, named: str) -> AnyRelease:
+def find_release(settings: Settings, named: str, *, revoked: bool = False) -> AnyRelease:
     """The release that `named` means: a folder, an alias, `market@alias`, or the start of a hash.
 
     An alias without a market is the study's; a hash needs eight digits or more. Raises
-    `ReleaseError` saying what to run when there is none, and for one that was revoked.
+    `ReleaseError` saying what to run when there is none, and for one that was revoked, unless it is
+    wanted `revoked` or not: to look at what it priced, never to price.
     """
-    return read_release(release_folder(settings, named))
+    return read_release(release_folder(settings, named, revoked=revoked))
 
 
-def release_folder(settings: Settings, named: str) -> Path:
+def release_folder(settings: Settings, named: str, *, revoked: bool = False) -> Path:
     """The folder of the release that `named` means, as `find_release` finds it."""
     if Path(named).is_dir():
         return Path(named)
     market, _, alias = named.rpartition("@")
     name = registered_name(settings, market or STUDY_MARKET)
 
-    def by_alias(client: mlflow.MlflowClient) -> ModelVersion:
-        return client.get_model_version_by_alias(name, alias)
+    def find(client: mlflow.MlflowClient) -> ModelVersion:
+        if not market and _is_hash(named):
+            version = _of_hash(client, settings, named)
+        else:
+            version = client.get_model_version_by_alias(name, alias)
+        if not revoked:
+            _refuse_revoked(version)
+        return version
 
-    if not market and _is_hash(named):
-        return _download(settings, named, lambda client: _of_hash(client, settings, named))
-    return _download(settings, named, by_alias)
+    return _download(settings, named, find)
 
 
 def revoke_release(settings: Settings, named: str, reason: str) -> str:
@@ -188,7 +200,6 @@ def _download(
     try:
         client = connect(settings)
         known = find(client)
-        _refuse_revoked(known)
         source = client.get_model_version_download_uri(known.name, known.version)
         folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=source))
     except (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError) as error:
@@ -229,6 +240,9 @@ def promote_release(settings: Settings, market: str, target: tuple[str, str], re
         found = registered(settings, name, version)
         client = connect(settings)
         tags = client.get_model_version(name, str(found.version)).tags
+        if "digest" not in tags:
+            message = f"version {found.version} of {name} is no release: nothing prices with it"
+            raise InputError(message)
         if REVOKED in tags:
             message = f"version {found.version} of {market} was revoked: {tags[REVOKED]}"
             raise InputError(message)

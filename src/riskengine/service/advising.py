@@ -48,6 +48,7 @@ class Advice:
         """The record of it."""
         inputs = {
             "as_of": self.day,
+            "purpose": self.request.purpose,
             "members": self.members,
             "plans": self.request.plans,
             "wish": self.request.wish,

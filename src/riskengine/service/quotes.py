@@ -24,6 +24,7 @@ from riskengine.service.quoting import (
     Asked,
     Known,
     Prices,
+    named_in,
     named_members,
     premiums,
     price,
@@ -123,6 +124,7 @@ class Desk:
         held, day = self.held(request, market), self.day(request)
         results: list[dict[str, object]] = []
         records: list[StoredQuote] = []
+        tasks: list[Task] = []
         for first in range(0, len(request.members), _AT_ONCE):
             some = request.members[first : first + _AT_ONCE]
             found = await asyncio.to_thread(self._each, held, some, (day, request.plans))
@@ -132,42 +134,48 @@ class Desk:
                     told["problem"] = problem_of(one).model_dump()
                 elif keep:
                     records.append(self._stored(one, Origin(client)))
+                    tasks.append(_shadowed(records[-1], one))
                     told["quote"] = orjson.Fragment(records[-1].body)
                 else:
                     told["quote"] = orjson.Fragment(one.prices.content)
                 results.append(told)
         if records:
             await self.keeper.keep(records)
+        for task in tasks:
+            self.shadow.take(task)
         return dumped({"results": results})
 
     async def accept(self, quote_id: str, plan: str, client: str) -> bytes:
-        """The acceptance of a plan of a quote, durable.
+        """The acceptance of a plan of a quote, durable; asked again it gives the first one.
 
-        Raises `ConflictError` for a quote that is accepted or expired.
+        Raises `ConflictError` for a quote that is accepted for another plan, or expired.
         """
         quote = await self.keeper.quote(quote_id, client)
         offered = premiums(orjson.loads(quote.body))
         if plan not in offered:
             message = f"quote {quote_id} offers no plan {plan!r}; it offers {', '.join(offered)}"
             raise InputError(message)
-        await self._check_open(quote)
-        one = Acceptance(quote_id, client, plan, self.now())
-        try:
-            await self.keeper.keep((one,))
-        except ConflictError:
-            await self._check_open(quote)
-            raise
+        one = await self._accepted(quote, plan)
+        if one is None:
+            one = Acceptance(quote_id, client, plan, self.now())
+            try:
+                await self.keeper.keep((one,))
+            except ConflictError:
+                # Another process was asked the same at the same time.
+                one = await self._accepted(quote, plan)
+                if one is None:
+                    raise
         premium = {"offered_premium": offered[plan]}
         return dumped(
             {"quote_id": quote_id, "plan": plan, **premium, "accepted_at": one.accepted_at}
         )
 
-    async def stored(self, quote_id: str, client: str) -> bytes:
-        """A quote as it was answered, and what has become of it."""
+    async def stored(self, quote_id: str, client: str) -> tuple[bytes, list[str]]:
+        """A quote as it was answered with what has become of it, and the members it names."""
         quote = await self.keeper.quote(quote_id, client)
         accepted = await self.keeper.acceptance(quote_id)
         status = "expired" if self.now() > quote.valid_until else "open"
-        return dumped(
+        told = dumped(
             {
                 "status": status if accepted is None else "accepted",
                 "accepted_plan": accepted and accepted.plan,
@@ -175,6 +183,7 @@ class Desk:
                 "quote": orjson.Fragment(quote.body),
             }
         )
+        return told, named_in(quote.inputs)
 
     async def _price(self, request: QuoteRequest, market: str | None) -> Priced:
         held, day = self.held(request, market), self.day(request)
@@ -218,7 +227,7 @@ class Desk:
     async def _keep(self, priced: Priced, origin: Origin) -> bytes:
         stored = self._stored(priced, origin)
         await self.keeper.keep((stored,))
-        self.shadow.take(Task(stored.quote_id, priced.held, priced.asked, priced.prices.premiums))
+        self.shadow.take(_shadowed(stored, priced))
         return stored.body
 
     async def _earlier(self, origin: Origin) -> bytes | None:
@@ -227,8 +236,11 @@ class Desk:
         found = await self.keeper.quote_by_key(origin.client, origin.key, origin.digest)
         return None if found is None else found.body
 
-    async def _check_open(self, quote: StoredQuote) -> None:
+    async def _accepted(self, quote: StoredQuote, plan: str) -> Acceptance | None:
+        """The acceptance of this plan of a quote, or None where it is open."""
         accepted = await self.keeper.acceptance(quote.quote_id)
+        if accepted is not None and accepted.plan == plan:
+            return accepted
         if accepted is not None:
             at = accepted.accepted_at.isoformat(timespec="seconds")
             message = f"quote {quote.quote_id} was accepted at {at} for plan {accepted.plan}"
@@ -237,6 +249,11 @@ class Desk:
             until = quote.valid_until.isoformat(timespec="seconds")
             message = f"quote {quote.quote_id} was valid until {until}: ask for a new one"
             raise ConflictError(message)
+        return None
+
+
+def _shadowed(stored: StoredQuote, priced: Priced) -> Task:
+    return Task(stored.quote_id, priced.held, priced.asked, priced.prices.premiums)
 
 
 def _digest(request: QuoteRequest, market: str | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
 
+import orjson
 from pydantic import TypeAdapter
 
 from riskengine import engine
@@ -72,6 +73,12 @@ def named_members(members: Sequence[Known]) -> tuple[str | None, tuple[str, ...]
     """The first member that has an id, and the others that have one, each once."""
     named = tuple(dict.fromkeys(one.member_id for one in members if one.member_id))
     return next(iter(named), None), named[1:]
+
+
+def named_in(inputs: bytes) -> list[str]:
+    """The members that the kept inputs of a quote or a decision name."""
+    members = orjson.loads(inputs).get("members") or ()
+    return [one["member_id"] for one in members if one["member_id"] is not None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ may be added here, never renamed.
 """
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -56,6 +56,10 @@ class WishMessage(Message):
 class RecommendationRequest(QuoteRequest):
     """A member or a household, and what they say beside their answers."""
 
+    purpose: Literal["recommendation", "marketing"] = Field(
+        default="recommendation",
+        description="marketing: nobody asked, such as for a campaign; it has a consent of its own.",
+    )
     wish: WishMessage | None = Field(
         default=None, description="For information over the internet if left out."
     )

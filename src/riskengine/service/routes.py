@@ -42,7 +42,7 @@ from riskengine.service.market_contracts import (
 from riskengine.service.members import ProfileResponse, profile_response, read_profile
 from riskengine.service.problems import documented as problems
 from riskengine.service.quotes import Desk
-from riskengine.service.quoting import AnyRelease
+from riskengine.service.quoting import AnyRelease, named_in
 from riskengine.service.recommendation_contracts import (
     BundleMessage,
     BundleRequest,
@@ -169,7 +169,9 @@ def add_telling(app: FastAPI, desk: Desk, feedback: FeedbackDesk) -> None:
     )
     async def stored(quote_id: Named, who: _Quoter) -> Response:
         """A quote as it was answered, and what has become of it."""
-        return answer(await desk.stored(quote_id, who.client))
+        told, names = await desk.stored(quote_id, who.client)
+        await _may_read(app, who, names, ConsentPurpose.PRICING)
+        return answer(told)
 
     @app.post(
         "/v1/quotes/{quote_id}/accept",
@@ -228,7 +230,10 @@ def add_advice(app: FastAPI, desk: Desk) -> None:
     )
     async def decided(decision_id: Named, who: _Adviser) -> Response:
         """A recommendation as it was answered."""
-        return answer((await desk.keeper.decision(decision_id, who.client)).body)
+        found = await desk.keeper.decision(decision_id, who.client)
+        names = named_in(found.inputs)
+        await _may_read(app, who, names, ConsentPurpose.RECOMMENDATION, ConsentPurpose.MARKETING)
+        return answer(found.body)
 
     @app.post(
         "/v1/bundle",
@@ -323,9 +328,10 @@ def add_members(app: FastAPI, desk: Desk) -> None:
 
 async def _asked(app: FastAPI, request: Request, who: Caller, kind: type[_Asked]) -> _Asked:
     """The body of a request, once every stored profile that it names may be used for it."""
-    advises = issubclass(kind, RecommendationRequest)
-    purpose = ConsentPurpose.RECOMMENDATION if advises else ConsentPurpose.PRICING
     body = await read_body(request, kind)
+    purpose = ConsentPurpose.PRICING
+    if isinstance(body, RecommendationRequest):
+        purpose = ConsentPurpose(body.purpose)
     await _may_use(app, who, body.household, purpose)
     return body
 
@@ -334,8 +340,15 @@ async def _may_use(
     app: FastAPI, who: Caller, members: Sequence[MemberAnswers], purpose: ConsentPurpose
 ) -> None:
     """Pass if every stored profile that is named may be used for the purpose."""
-    for member in members:
-        await use_stored_profile(app, who, member.member_id, purpose)
+    await _may_read(app, who, [member.member_id for member in members], purpose)
+
+
+async def _may_read(
+    app: FastAPI, who: Caller, names: Sequence[str | None], *purposes: ConsentPurpose
+) -> None:
+    """Pass if what is known of each named member may be used for one of the purposes."""
+    for name in names:
+        await use_stored_profile(app, who, name, *purposes)
 
 
 def _release(release: AnyRelease, role: Literal["champion", "challenger"]) -> ReleaseBody:

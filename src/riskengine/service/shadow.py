@@ -83,7 +83,8 @@ def _premiums(release: AnyRelease, asked: Asked) -> tuple[dict[str, str], str | 
     try:
         return price(release, asked).premiums, None
     except RiskEngineError as error:
-        return {}, str(error)
+        # What it says may hold answers, which are kept sealed or not at all.
+        return {}, type(error).__name__
 
 
 def _compared(

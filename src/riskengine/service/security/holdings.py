@@ -38,7 +38,8 @@ SEALED_COLUMNS = (
     SealedColumn(DECISIONS, "record", "decision_id", "decisions"),
     SealedColumn(FEEDBACK, "detail", "feedback_id", "feedback"),
 )
-_ANSWERS = frozenset({"answers", "member_id", "relativities"})
+_ANSWERS = frozenset({"answers", "member_id", "relativities", "decisions", "refused"})
+"""What tells of a member in a quote: answers and what underwriting made of them."""
 _BY_MEMBER = frozenset({"members", "decisions"})
 """Lists with an entry for each member of a household, in order."""
 

@@ -11,7 +11,7 @@ from riskengine.security.consents import Consent, ConsentPurpose
 from riskengine.security.member_rows import erase_member, export_member
 from riskengine.security.scopes import Caller, Scope
 from riskengine.service.problems import documented
-from riskengine.service.requests import Message
+from riskengine.service.requests import Message, Named
 from riskengine.service.security.access import caller, protected_in, record, security_in
 
 
@@ -20,7 +20,7 @@ class ConsentRequest(Message):
 
     purpose: ConsentPurpose
     given: bool = Field(strict=True)
-    wording: str = Field(min_length=1, max_length=64, description="Version of the text shown.")
+    wording: Named = Field(max_length=64, description="Version of the text shown.")
 
 
 class ConsentMessage(ConsentRequest):
@@ -70,7 +70,7 @@ def _add_consents(app: FastAPI) -> None:
         responses=_FAULTS,
     )
     async def record_consent(
-        member_id: str, request: ConsentRequest, who: _Consents
+        member_id: Named, request: ConsentRequest, who: _Consents
     ) -> ConsentMessage:
         """Record that a member agreed to a purpose, or withdrew."""
         at = security_in(app).clock().isoformat(timespec="seconds")
@@ -81,7 +81,7 @@ def _add_consents(app: FastAPI) -> None:
         return _consent(consent)
 
     @app.get("/v1/members/{member_id:path}/consents", tags=["members"], responses=_FAULTS)
-    async def consents(member_id: str, _: _Consents) -> ConsentsResponse:
+    async def consents(member_id: Named, _: _Consents) -> ConsentsResponse:
         """What a member has agreed to, and every record of it."""
         history = await asyncio.to_thread(protected_in(app).consents.history, member_id)
         standing = {consent.purpose: consent for consent in history}
@@ -94,7 +94,7 @@ def _add_consents(app: FastAPI) -> None:
 
 def _add_rights(app: FastAPI) -> None:
     @app.get("/v1/members/{member_id:path}/export", tags=["members"], responses=_FAULTS)
-    async def export(member_id: str, who: _Profiles) -> ExportResponse:
+    async def export(member_id: Named, who: _Profiles) -> ExportResponse:
         """All that is stored of a member, as JSON, for the member to have."""
         protected = protected_in(app)
         await record(app, who, "member.exported", member_id)
@@ -104,7 +104,7 @@ def _add_rights(app: FastAPI) -> None:
         return ExportResponse(member_id=member_id, data=data)
 
     @app.delete("/v1/members/{member_id:path}", tags=["members"], responses=_FAULTS)
-    async def erase(member_id: str, who: _Erase) -> ErasureResponse:
+    async def erase(member_id: Named, who: _Erase) -> ErasureResponse:
         """Erase a member: profile, answers in stored quotes, texts of feedback.
 
         Amounts, dates and hashes that must be kept by law stay, without the member.

@@ -217,7 +217,7 @@ class Revocations:
 
 
 class RateLimited:
-    """Lets each client, and each address that has no token yet, ask only so often."""
+    """Lets each client, and each other machine that has no token, ask only so often."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
@@ -237,9 +237,12 @@ class RateLimited:
         now, caller = time.monotonic(), scope.get("state", {}).get("caller")
         if scope["path"] == TOKEN_PATH:
             return self._tokens.wait(_peer(scope), now)
-        if caller is ANYBODY or scope["path"] in {"/healthz", READY_PATH}:
+        known = caller is not None and caller is not ANYBODY
+        if scope["path"] in {"/healthz", READY_PATH}:
             return 0.0
-        return self._clients.wait(f"client {caller.client}" if caller else _peer(scope), now)
+        if caller is ANYBODY and not _is_elsewhere(_peer(scope)):
+            return 0.0
+        return self._clients.wait(f"client {caller.client}" if known else _peer(scope), now)
 
 
 def _headers(scope: Scope) -> tuple[tuple[bytes, bytes], ...]:

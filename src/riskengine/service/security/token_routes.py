@@ -126,6 +126,9 @@ def _asked(request: Request, body: bytes) -> tuple[Credentials, str | None]:
     client_id, secret = _basic(request) or (given.get("client_id"), given.get("client_secret"))
     if not client_id or not secret:
         raise _RefusedError(_Code.CLIENT, "give client_id and client_secret", 401)
+    if not client_id.isprintable():
+        # No database could look it up, and no client has such a name.
+        raise _RefusedError(_Code.CLIENT, "client_id has characters that no name has", 401)
     return Credentials(client_id, secret, given.get("otp") or None), given.get("scope")
 
 
