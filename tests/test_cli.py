@@ -24,7 +24,6 @@ from riskengine.profiles.drift import bins_of
 from riskengine.registry import (
     decisions,
     load_registered,
-    named_releases,
     register_release,
     release_folder,
     releases,
@@ -216,7 +215,8 @@ def test_only_the_first_release_of_a_market_is_in_force_at_once(settings: Settin
         for one in (first, second)
     ]
     assert versions == [1, 2]
-    assert named_releases(settings)["champion"]["us_aca"] == first.hash
+    aliases = {row["version"]: row["aliases"] for row in releases.release_rows(settings)}
+    assert aliases == {1: ["champion"], 2: []}
 
 
 def test_a_revoked_release_prices_no_more(run: Run, tmp_path: Path, settings: Settings) -> None:
