@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 
 from riskengine.errors import AnswerError, SpecError, UnknownNameError
-from riskengine.market_engine import (
-    Wish,
-    book_problems,
-    quote_book,
-    quote_market,
-    recommend_market,
-    reprice_book,
-)
+from riskengine.market_advice import Wish, recommend_market
+from riskengine.market_engine import book_problems, quote_book, quote_market, reprice_book
 from riskengine.market_release import MarketRelease
 from riskengine.pricing.premium import apply
 from riskengine.products.suitability import Channel, Need

@@ -5,13 +5,13 @@ and go the same way, so that a live price and a batch price agree to the cent.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 
 import numpy as np
 
-from riskengine.errors import AnswerError, Problem, SpecError
+from riskengine.errors import AnswerError, Problem
 from riskengine.market_release import MarketRelease
 from riskengine.pricing.household import household_premiums
 from riskengine.pricing.market import (
@@ -29,7 +29,6 @@ from riskengine.pricing.premium import effects_of
 from riskengine.pricing.rating import reference_columns
 from riskengine.products.benefit import Peril
 from riskengine.products.rate_book_edition import Edition, FamilyDiscount
-from riskengine.products.suitability import Channel, Need
 from riskengine.products.underwriting import (
     Decision,
     Decisions,
@@ -38,9 +37,6 @@ from riskengine.products.underwriting import (
     underwrite,
 )
 from riskengine.profiles.questions import check_columns
-from riskengine.recommendation.asked import Asked, Consent, Mode, Models
-from riskengine.recommendation.recommend import Decision as Recommended
-from riskengine.recommendation.recommend import recommend
 from riskengine.tables import among
 from riskengine.vocabulary import AnyArray, Columns, FloatArray, IntArray
 
@@ -81,26 +77,6 @@ class RepricedBook:
     """By name of step, what it multiplies the premium by; 1 where a plan has no such step."""
 
 
-@dataclass(frozen=True, eq=False)
-class Wish:
-    """What a household says beside its answers; see `riskengine.recommendation.asked`.
-
-    `take_up` and `likely_needs` are what models said of it before; `rng` lets the order be drawn.
-    """
-
-    channel: Channel
-    mode: Mode = Mode.INFORMATION
-    stated: tuple[Need, ...] = ()
-    held: frozenset[str] = frozenset()
-    covered_elsewhere: frozenset[Need] = frozenset()
-    household_income: float | None = None
-    needed_within_days: int | None = None
-    consents: Mapping[Consent, bool] = field(default_factory=dict)
-    take_up: Mapping[str, float] | None = None
-    likely_needs: Mapping[Need, float] = field(default_factory=dict)
-    rng: np.random.Generator | None = None
-
-
 @lru_cache(maxsize=_OPEN_MARKETS)
 def opened(release: MarketRelease, start: date, *, renewal: bool) -> OpenMarket:
     """The market for covers of twelve months from `start`; kept, as many quotes share it."""
@@ -124,6 +100,24 @@ def quote_market(
     `check_columns` found nothing), `UnknownNameError` for an unknown plan or a start without an
     edition.
     """
+    asked = (tuple(plans), payments)
+    return quote_household(release, columns, start, asked, checked=checked)
+
+
+def quote_household(
+    release: MarketRelease,
+    columns: Columns,
+    start: date,
+    asked: tuple[tuple[str, ...], int | None],
+    barred_from: Severity = Severity.REFER,
+    *,
+    checked: bool = False,
+) -> MarketQuote:
+    """As `quote_market`, of `asked` (plans, payments); underwriting refuses from a severity on.
+
+    What it has not decided has the loading that is known so far.
+    """
+    plans, payments = asked
     problems = [] if checked else check_columns(release.questions, columns)
     problems += answer_problems(release.underwriting, columns)
     if problems:
@@ -132,7 +126,8 @@ def quote_market(
     size = len(columns["age"])
     household = np.zeros(size, dtype=np.int64)
     decided = decide(release, columns, size, market.edition, checked=True)
-    refused = _refusals(market, plans or release.catalogue.names, columns, decided)
+    declined = _declined(decided, barred_from)
+    refused = _refusals(market, plans or release.catalogue.names, columns, declined)
     able = [plan for plan in plans or release.catalogue.names if not refused.get(plan)]
     members = Insured(columns, annual_means(release, columns, market.table.perils(able)))
     shared = household_terms(market.edition, household, _yearly(market.edition, payments))
@@ -175,38 +170,6 @@ def quote_book(
         loading = np.where(underwritten, decided.loading, 0.0)
         terms = replace(terms, underwriting_loading=loading)
     return _price_book(release, market, columns, plans, terms)
-
-
-def recommend_market(
-    release: MarketRelease, columns: Columns, start: date, wish: Wish
-) -> Recommended:
-    """Rank the plans of a market for the household in `columns` (m,), with reasons.
-
-    The prices are those of `quote_market`, for plans that can be priced. Raises as it does, and
-    `SpecError` for a release that only prices.
-    """
-    policy = release.recommendation_policy
-    if policy is None:
-        message = f"release {release.hash[:12]} holds no recommendation policy: build it again"
-        raise SpecError(message)
-    quote = quote_market(release, columns, start)
-    market = opened(release, start, renewal=False)
-    asked = Asked(
-        start,
-        Insured(columns, quote.means),
-        wish.channel,
-        wish.mode,
-        wish.stated,
-        wish.held,
-        wish.covered_elsewhere,
-        wish.household_income,
-        wish.needed_within_days,
-        wish.consents,
-    )
-    models = Models(
-        release.market.perils, quote.prices, quote.underwriting, wish.take_up, wish.likely_needs
-    )
-    return recommend(asked, market, policy, models, wish.rng)
 
 
 def reprice_book(
@@ -370,18 +333,18 @@ def _underwritten(market: OpenMarket) -> AnyArray:
 
 
 def _refusals(
-    market: OpenMarket, plans: Sequence[str], columns: Columns, decided: Decisions
+    market: OpenMarket, plans: Sequence[str], columns: Columns, declined: list[Problem]
 ) -> dict[str, list[Problem]]:
-    declined, asks = _declined(decided), _underwritten(market)
+    asks = _underwritten(market)
     found = plans_problems(market, plans, columns)
     return {plan: problems + (declined if plan in asks else []) for plan, problems in found.items()}
 
 
-def _declined(decided: Decisions) -> list[Problem]:
-    """Who is referred or declined, with each reason."""
+def _declined(decided: Decisions, barred_from: Severity = Severity.REFER) -> list[Problem]:
+    """Who is decided on with this severity or a worse one, with each reason."""
     return [
         Problem(row, "underwriting", Severity(int(decided.severity[row])).name.lower(), reason)
-        for row in np.flatnonzero(decided.severity >= Severity.REFER).tolist()
+        for row in np.flatnonzero(decided.severity >= barred_from).tolist()
         for reason in _reasons(decided.of(row))
     ]
 

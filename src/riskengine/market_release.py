@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from riskengine.profiles.drift import Bins
 from riskengine.profiles.feature import Purpose
 from riskengine.profiles.features import FEATURES
 from riskengine.profiles.questions import Question
+from riskengine.recommendation.advice_models import AdviceModels, read_advice_models
 from riskengine.recommendation.policy import RecommendationPolicy
 from riskengine.release_files import (
     MARKET,
@@ -42,6 +44,7 @@ from riskengine.release_files import (
 from riskengine.risk.model import RiskModel
 
 _POLICY = "recommendation_policy.json"
+_ADVICE = "advice"
 _LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow")
 BaseRates = Mapping[str, Mapping[str, float]]
 """The base rate of each plan, currency a year, by the name of the edition."""
@@ -66,11 +69,20 @@ class MarketRelease:
     hash: str = ""
     inputs: Mapping[str, Bins] = field(default_factory=dict)
     """How each answer was spread over the reference book; older releases have none."""
+    advice: AdviceModels = field(default_factory=AdviceModels)
+    """What ranks beside the price; a release may have none."""
 
     @property
     def catalogue(self) -> Catalogue:
         """All plans of the market."""
         return self.market.catalogue
+
+    @cached_property
+    def advice_questions(self) -> tuple[Question, ...]:
+        """What is asked for advice: the questions of prices, and what else its models read."""
+        asked = {question.name for question in self.questions}
+        more = (one.question for one in self.advice.features if one.name not in asked)
+        return (*self.questions, *(one.model_copy(update={"required": False}) for one in more))
 
 
 def perils_of(catalogue: Catalogue) -> tuple[Peril, ...]:
@@ -124,6 +136,13 @@ def build_market_release(
 def with_inputs(release: MarketRelease, inputs: Mapping[str, Bins]) -> MarketRelease:
     """The release with the spread of its answers, against which a service tells drift."""
     told = replace(release, inputs=dict(inputs))
+    return replace(told, hash=hash_of(_files(told)))
+
+
+def with_advice(release: MarketRelease, advice: AdviceModels) -> MarketRelease:
+    """The release with models that rank; raises as `AdviceModels.check` does."""
+    advice.check(release.catalogue)
+    told = replace(release, advice=advice)
     return replace(told, hash=hash_of(_files(told)))
 
 
@@ -210,6 +229,7 @@ def _from_files(folder: Path) -> MarketRelease:
             RecommendationPolicy.model_validate_json(texts[_POLICY]) if _POLICY in texts else None,
             json.loads(texts["versions.json"]),
             inputs=inputs_from(texts),
+            advice=read_advice_models(folder / _ADVICE),
         )
     except (KeyError, ValueError, OSError) as error:
         message = f"{folder} is a release this version cannot read: {error}"
@@ -223,6 +243,7 @@ def _files(release: MarketRelease) -> dict[str, bytes]:
     return {
         **({} if policy is None else {_POLICY: to_json(policy.model_dump(mode="json"))}),
         **inputs_files(release.inputs),
+        **{f"{_ADVICE}/{name}": content for name, content in release.advice.to_files().items()},
         "catalogue.json": to_json(market.catalogue.model_dump(mode="json")),
         "rate_book.json": to_json(market.editions.model_dump(mode="json")),
         "induced_utilisation.json": to_json(

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from riskengine.client import Ask, Client
-from riskengine.market_engine import recommend_market
+from riskengine.market_advice import recommend_market
 from riskengine.profiles.questions import answers_to_columns
 from riskengine.release import load_release
 from riskengine.service.recommendation_contracts import WishMessage
@@ -85,6 +85,40 @@ def test_without_a_store_advice_is_given_but_not_kept() -> None:
         refused = alone.post(path, json=body)
         assert refused.status_code == 503
         assert "no store" in refused.json()["detail"]
+
+
+def test_what_hangs_on_underwriting_is_shown_as_undecided(client: TestClient) -> None:
+    known = {name: value for name, value in HEALTHY.items() if name != "diabetes"}
+    told = client.post("/v1/recommendations", json={"answers": known, "wish": WISH}).json()
+    assert told["missing_inputs"] == ["diabetes"]
+    codes = {one["plan"]: [s["code"] for s in one["statements"]] for one in told["items"]}
+    assert "not_decided" in codes["million_medical_5k"]
+    bought = client.post("/v1/bundle", json={"answers": known, "monthly_budget": 500}).json()
+    assert not [name for name in bought["plans"] if "medical" in name or "illness" in name]
+    referred = {"answers": {**HEALTHY, "body_mass_index": 40.0}, "wish": WISH}
+    told = client.post("/v1/recommendations", json=referred).json()
+    gates = [one for one in told["not_offered"] if one["gate"] == "underwriting"]
+    assert {(one["state"], one["value"]) for one in gates} == {
+        ("unknown", "body_mass_index_very_high")
+    }
+    declined = {"answers": {**HEALTHY, "cancer_history": "yes"}, "wish": WISH}
+    told = client.post("/v1/recommendations", json=declined).json()
+    gates = [one for one in told["not_offered"] if one["plan"] == "million_medical_5k"]
+    assert [one["gate"] for one in gates] == ["underwriting"]
+
+
+def test_a_bundle_knows_what_is_held(client: TestClient) -> None:
+    plans = market_release("cn").catalogue.plans
+    needy = next(plan for plan in plans if plan.suitability.requires)
+    held = next(one for one in plans if one.product in needy.suitability.requires)
+    body = {"answers": HEALTHY, "monthly_budget": 2_000}
+    told = client.post("/v1/bundle", json=body | {"wish": {"held_plans": [held.plan]}}).json()
+    assert held.plan not in told["plans"]
+    alone, beside = (
+        client.post("/v1/recommendations", json=body | {"wish": {"held_plans": names}}).json()
+        for names in ([], [held.plan])
+    )
+    assert alone["bundle"]["net"] != beside["bundle"]["net"]
 
 
 @pytest.mark.parametrize(

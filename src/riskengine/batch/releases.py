@@ -10,9 +10,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from riskengine.errors import TableError
-from riskengine.market_release import MarketRelease
+from riskengine.market_release import MarketRelease, with_advice
 from riskengine.market_training import learn_market, read_market
 from riskengine.products.load import shipped
+from riskengine.recommendation.advice_models import AdviceModels, read_advice_models
 from riskengine.registry import AnyRelease, register_release
 from riskengine.risk.spec import read_spec
 from riskengine.settings import Settings
@@ -29,20 +30,28 @@ class Built:
 
 
 def build_and_register(
-    settings: Settings, market: str, data: Path, spec: Path, say: Callable[[str], None]
+    settings: Settings,
+    market: str,
+    data: Path,
+    spec: Path,
+    say: Callable[[str], None],
+    advice: Path | None = None,
 ) -> Built:
-    """Learn a market from the tables in `data` and register its release.
+    """Learn a market from the tables in `data` and register its release, with models of `advice`.
 
     The first of a market is in force at once; any later one waits to be promoted.
 
     Raises `TableError` naming the tables that are missing, and as the readers do.
     """
     files = read_market(shipped(market))
+    models = AdviceModels() if advice is None else read_advice_models(advice)
+    models.check(files.catalogue)
     learnt = learn_market(read_tables(data), read_spec(spec), files, say)
+    release = with_advice(learnt.release, models)
     say("registering")
-    start = learnt.release.market.editions.editions[-1].effective_from
-    version = register_release(settings, learnt.release, start, replaces=False)
-    return Built(learnt.release, version, learnt.notes)
+    start = release.market.editions.editions[-1].effective_from
+    version = register_release(settings, release, start, replaces=False)
+    return Built(release, version, learnt.notes)
 
 
 def read_tables(folder: Path) -> Tables:

@@ -126,7 +126,7 @@ def recommend(
     release: Alias = None,
 ) -> None:
     """Rank the plans of a market for a household, with reasons in both languages; prints JSON."""
-    from riskengine.market_engine import recommend_market
+    from riskengine.market_advice import recommend_market
     from riskengine.market_release import MarketRelease
     from riskengine.profiles.questions import household_to_columns
     from riskengine.registry import find_release
@@ -143,7 +143,7 @@ def recommend(
         faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors())
         message = f"--wish cannot be used: {faults}"
         raise InputError(message) from error
-    columns = household_to_columns(loaded.questions, _members(answers))
+    columns = household_to_columns(loaded.advice_questions, _members(answers))
     decision = recommend_market(loaded, columns, day(as_of), asked.as_wish())
     cents = None if budget is None else round(100 * budget)
     told = recommendation_of_market(str(uuid4()), loaded, decision, cents)

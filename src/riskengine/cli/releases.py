@@ -31,6 +31,9 @@ def build(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write the release to as well.")
     ] = None,
+    advice: Annotated[
+        Path | None, typer.Option(help="Folder with trained take_up/PRODUCT and needs/NEED.")
+    ] = None,
 ) -> None:
     """Learn every peril of a market from tables, and register the release.
 
@@ -44,7 +47,12 @@ def build(
     with progress_bars(40) as progress:
         bar = progress.add_task("reading", total=None)
         built = build_and_register(
-            Settings(), market, data, spec, lambda line: progress.update(bar, description=line)
+            Settings(),
+            market,
+            data,
+            spec,
+            lambda line: progress.update(bar, description=line),
+            advice,
         )
     if out is not None:
         from riskengine.registry import write_release

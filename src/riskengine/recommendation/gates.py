@@ -184,7 +184,12 @@ def _of_answers(asked: Asked, market: OpenMarket, plan: Plan, models: Models) ->
         for problem in price_problems(market, plan.plan, columns)
         if problem.field != "start"
     ]
-    if not results and plan.plan not in models.prices:
+    decided: list[Decision] = []
+    if plan.suitability.underwritten and models.underwriting is not None:
+        decided = [models.underwriting.of(row) for row in range(asked.size)]
+    # What underwriting declines has no price, and is told once.
+    declined = any(one.outcome is Outcome.DECLINE for one in decided)
+    if not results and not declined and plan.plan not in models.prices:
         results = [GateResult(plan.plan, Gate.RATING, State.FAIL, note=Note.NO_PRICE)]
     for field, levels in plan.suitability.required_answers.items():
         for row in range(asked.size):
@@ -192,10 +197,7 @@ def _of_answers(asked: Asked, market: OpenMarket, plan: Plan, models: Models) ->
             problem = Problem(row, field, str(value), "one of " + ", ".join(levels))
             if value not in levels:
                 results.append(_of_problem(plan.plan, problem, columns, Gate.PREREQUISITE))
-    if plan.suitability.underwritten and models.underwriting is not None:
-        decided = (models.underwriting.of(row) for row in range(asked.size))
-        results += [_underwriting(plan.plan, decision) for decision in decided]
-    return results
+    return results + [_underwriting(plan.plan, decision) for decision in decided]
 
 
 def _of_problem(

@@ -82,6 +82,7 @@ class Decision:
     demands_and_needs: Text
     missing_inputs: tuple[str, ...]
     considered: tuple[Scored, ...]
+    held: frozenset[str]
     gates: Mapping[str, tuple[GateResult, ...]]
 
     @property
@@ -135,6 +136,7 @@ def recommend(
         demands_and_needs=demands_and_needs(asked, needs, catalogue, asked.as_of),
         missing_inputs=gates.missing_inputs(catalogue),
         considered=considered,
+        held=asked.held,
         gates=gates.results,
     )
 

@@ -1,7 +1,7 @@
 """Take-up: the probability that a product is taken when it is offered; from logged offers alone.
 
 A model of the next product tells another thing: which product it is, given that one is taken. The
-flow reads take-up (`market_engine.Wish.take_up`), in log-odds, inside a band of need. This module
+flow reads take-up (`market_advice.Wish.take_up`), in log-odds, inside a band of need. This module
 makes the training table of a `binary` spec with `propensity` from offers, per product, and the
 mapping that the flow takes; until offers are logged, `stand_in_take_up` makes one that ranks alike.
 """
@@ -125,12 +125,7 @@ def take_up(
     own = profile.select([n for n in profile.schema.names if n not in OFFER_FEATURES])
     found = {}
     for product, model in models.items():
-        if model.spec.model.kind is not Kind.BINARY or model.spec.model.propensity is None:
-            message = (
-                f"the model of {product} is {model.spec.model.kind} without the propensity of"
-                " offers: take-up is learnt by a binary spec that names it"
-            )
-            raise SpecError(message)
+        check_take_up(product, model)
         if product not in premiums:
             message = f"product {product} has no premium; there are {', '.join(premiums)}"
             raise UnknownNameError(message)
@@ -138,6 +133,16 @@ def take_up(
         row = row.append_column("offered_premium", arrow.array([float(premiums[product])]))
         found[product] = float(model.predict(row)[0])
     return found
+
+
+def check_take_up(product: str, model: RiskModel) -> None:
+    """Raise `SpecError` for a model that was not learnt from offers with their propensity."""
+    if model.spec.model.kind is not Kind.BINARY or model.spec.model.propensity is None:
+        message = (
+            f"the model of {product} is {model.spec.model.kind} without the propensity of"
+            " offers: take-up is learnt by a binary spec that names it"
+        )
+        raise SpecError(message)
 
 
 def stand_in_take_up(

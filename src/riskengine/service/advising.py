@@ -9,7 +9,7 @@ import numpy as np
 
 from riskengine.engine import recommend
 from riskengine.errors import InputError
-from riskengine.market_engine import recommend_market
+from riskengine.market_advice import recommend_market
 from riskengine.market_release import MarketRelease
 from riskengine.profiles.questions import answers_to_columns, household_to_columns
 from riskengine.recommendation.feedback import decision_record, to_json
@@ -71,12 +71,15 @@ async def advise(desk: Desk, request: RecommendationRequest, market: str | None)
     Raises `InputError` for a household or a wish where the market takes none.
     """
     release, day = desk.held(request, market).champion, desk.day(request)
-    members = await desk.known(release, request.household, day)
+    questions = (
+        release.advice_questions if isinstance(release, MarketRelease) else release.questions
+    )
+    members = await desk.known(questions, request.household, day)
     decision_id = new_id(desk.now())
     if not isinstance(release, MarketRelease):
         study = _of_study(decision_id, release, day, request, members)
         return Advice(release, day, request, members, study)
-    columns = household_to_columns(release.questions, [one.answers for one in members])
+    columns = household_to_columns(questions, [one.answers for one in members])
     wish = (request.wish or WishMessage()).as_wish()
     if desk.explores:
         # The id tells the seed, so that a decision can be made again.

@@ -1,11 +1,13 @@
 """Members on the wire: their stored profiles, and what a request and a profile say together."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from riskengine.errors import InputError, StoreError, UnknownNameError
 from riskengine.profiles.feature import FAMILY_TITLES, Family, Purpose
 from riskengine.profiles.features import feature_named
-from riskengine.service.quoting import AnyRelease, Known
+from riskengine.profiles.questions import Question
+from riskengine.service.quoting import Known
 from riskengine.service.requests import MemberAnswers, Message
 from riskengine.store import ProfileStore, StoredProfile
 from riskengine.vocabulary import Answer, Text
@@ -50,9 +52,9 @@ def read_profile(store: ProfileStore | None, member_id: str) -> StoredProfile:
 
 
 def known_of(
-    store: ProfileStore | None, release: AnyRelease, given: MemberAnswers, as_of: date
+    store: ProfileStore | None, questions: Sequence[Question], given: MemberAnswers, as_of: date
 ) -> Known:
-    """What a request says of a member, over the stored profile that it names, if it names one.
+    """What a request says of a member, over what the stored profile that it names has to say.
 
     Raises `InputError` when the profile is of a later date than the first day of cover.
     """
@@ -65,7 +67,7 @@ def known_of(
             f" first day of cover {as_of}: give a later day, or answers without member_id"
         )
         raise InputError(message)
-    asked = {question.name for question in release.questions}
+    asked = {question.name for question in questions}
     stored = {name: value for name, value in profile.features.items() if name in asked}
     return Known({**stored, **given.answers}, profile.member_id, profile.as_of)
 

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 import orjson
 
 from riskengine.errors import ConflictError, InputError, ReleaseError, RiskEngineError, StoreError
+from riskengine.profiles.questions import Question
 from riskengine.service.body import dumped
 from riskengine.service.holding import Held, Holder
 from riskengine.service.keeping import Keeper
@@ -20,7 +21,6 @@ from riskengine.service.members import known_of
 from riskengine.service.metrics import Metrics
 from riskengine.service.problems import problem_of
 from riskengine.service.quoting import (
-    AnyRelease,
     Asked,
     Known,
     Prices,
@@ -82,14 +82,14 @@ class Desk:
         return terms.as_of or self.now().date()
 
     async def known(
-        self, release: AnyRelease, members: Sequence[MemberAnswers], day: date
+        self, questions: Sequence[Question], members: Sequence[MemberAnswers], day: date
     ) -> tuple[Known, ...]:
         """What is known of each member; only stored profiles need a thread."""
         store = self.keeper.profiles
         if all(member.member_id is None for member in members):
             return tuple(Known(member.answers) for member in members)
         return await asyncio.to_thread(
-            lambda: tuple(known_of(store, release, member, day) for member in members)
+            lambda: tuple(known_of(store, questions, member, day) for member in members)
         )
 
     async def prices(self, request: QuoteRequest, market: str | None) -> bytes:
@@ -187,7 +187,7 @@ class Desk:
 
     async def _price(self, request: QuoteRequest, market: str | None) -> Priced:
         held, day = self.held(request, market), self.day(request)
-        known = await self.known(held.champion, request.household, day)
+        known = await self.known(held.champion.questions, request.household, day)
         return self._priced(held, Asked(day, known, request.plans, request.payments))
 
     def _priced(self, held: Held, asked: Asked) -> Priced:
@@ -203,7 +203,7 @@ class Desk:
         found: list[Priced | RiskEngineError] = []
         for member in members:
             try:
-                known = known_of(self.keeper.profiles, held.champion, member, day)
+                known = known_of(self.keeper.profiles, held.champion.questions, member, day)
                 found.append(self._priced(held, Asked(day, (known,), plans)))
             except (StoreError, ReleaseError):
                 raise

@@ -4,12 +4,13 @@ Money is a decimal string; every other amount is a float in the currency of the 
 may be added here, never renamed.
 """
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from riskengine.market_engine import Wish
+from riskengine.market_advice import Wish
 from riskengine.market_release import MarketRelease
 from riskengine.pricing.premium import money_text
 from riskengine.products.suitability import Channel, Need
@@ -87,6 +88,8 @@ class ValueMessage(Message):
 
     worth: float
     net: float
+    certainty_equivalent_without: float
+    certainty_equivalent_with: float
     expected_plan_paid: float
     expected_out_of_pocket: float
     bad_year_without: float
@@ -129,11 +132,14 @@ class ItemMessage(Message):
 
 
 class NeedMessage(Message):
+    """A need; `points` rank it, of which `inferred_points` come from what models say is likely."""
+
     need: str
     stated: bool
     gap: bool
     likely: float | None
     points: float
+    inferred_points: float
 
 
 class GateMessage(Message):
@@ -203,7 +209,7 @@ def recommendation_of_market(
         demands_and_needs=decision.demands_and_needs,
         missing_inputs=decision.missing_inputs,
         not_offered=tuple(_gate(one) for one in _barred(decision)),
-        bundle=None if budget_cents is None else _bundle(decision, budget_cents),
+        bundle=None if budget_cents is None else _bundle(release, decision, budget_cents),
     )
 
 
@@ -258,9 +264,7 @@ def _value(value: PlanValue) -> ValueMessage:
 
 
 def _need(one: NeedFound) -> NeedMessage:
-    return NeedMessage(
-        need=one.need, stated=one.stated, gap=one.gap, likely=one.likely, points=one.points
-    )
+    return NeedMessage(**vars(one))
 
 
 def _gate(one: GateResult) -> GateMessage:
@@ -278,10 +282,13 @@ MORE_CENTS = 5000
 """What a bundle is asked with on top of the budget, in cents a month."""
 
 
-def _bundle(decision: Decision, budget_cents: int) -> BundleMessage:
-    choices = bundle_choices(decision.considered)
-    best: Bundle = best_bundle(choices, budget_cents)
-    more = what_more_buys(choices, budget_cents, MORE_CENTS)
+def _bundle(release: MarketRelease, decision: Decision, budget_cents: int) -> BundleMessage:
+    held = frozenset(release.catalogue.plan(name).product for name in decision.held)
+    # Nobody is told to count on what is not decided yet.
+    passed = {name for name, gates in decision.gates.items() if _passes(gates)}
+    choices = bundle_choices([one for one in decision.considered if one.plan.plan in passed])
+    best: Bundle = best_bundle(choices, budget_cents, held)
+    more = what_more_buys(choices, budget_cents, MORE_CENTS, held)
     return BundleMessage(
         monthly_budget=money_text(budget_cents),
         plans=best.plans,
@@ -292,6 +299,10 @@ def _bundle(decision: Decision, budget_cents: int) -> BundleMessage:
         more_drops=more.dropped,
         more_net=more.net_gain,
     )
+
+
+def _passes(gates: Iterable[GateResult]) -> bool:
+    return all(one.state is State.PASS for one in gates)
 
 
 def _money(amount: float) -> str:
