@@ -71,7 +71,7 @@ glm = false
 
 
 def learnt(spec: str, **more: str) -> RiskModel:
-    """A model of the sick (or of the large household), who take what is offered; it knows their lack."""
+    """A model of the sick (or of large households), who take more; it saw rows that lack it."""
     rng = np.random.default_rng(1)
     sick = rng.integers(0, 2, 600).astype(float)
     told = np.where(rng.random(600) < 0.2, np.nan, sick)
