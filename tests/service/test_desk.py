@@ -233,6 +233,7 @@ def test_both_languages_and_every_market(desk: WebDriver) -> None:
         wait(desk, lambda: not cards(desk) and desk.find_elements(By.ID, "q-rating_area"))
         recommended(desk)
         assert desk.find_element(By.ID, "notice").text == ""
+        assert calls(desk, "/v1/feedback")[-1]["status"] == 201
         assert len(cards(desk)[0].find_elements(By.TAG_NAME, "svg")) == 2
 
 
