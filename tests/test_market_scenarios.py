@@ -107,7 +107,7 @@ def priced(case: Case) -> tuple[OpenMarket, PlanPrice]:
 def terms_of(market: OpenMarket, case: Case, size: int) -> Terms:
     loading = None
     if "answers" in case:
-        rules = read_underwriting(shipped(case["market"]), market.edition)
+        rules = read_underwriting(shipped(case["market"]), kept_market(case["market"]).editions)
         most = market.edition.underwriting_loading
         given = {n: np.full(size, value, dtype=object) for n, value in case["answers"].items()}
         loading = underwrite(rules, given, size, 0.0 if most is None else most.value).loading

@@ -103,7 +103,7 @@ def check_household(edition: Edition, case: Case) -> None:
 
 
 def check_underwriting(edition: Edition, case: Case) -> None:
-    rules = read_underwriting(CATALOGUE / case["market"], edition)
+    rules = read_underwriting(CATALOGUE / case["market"], EDITIONS[case["market"]])
     most = 0.0 if edition.underwriting_loading is None else edition.underwriting_loading.value
     answers = {name: np.array([value], dtype=object) for name, value in case["answers"].items()}
     decision = underwrite(rules, answers, 1, most).of(0)

@@ -106,7 +106,7 @@ class LearntMarket:
 def read_market(folder: Path) -> MarketFiles:
     """Everything in the folder of a market; raises `SpecError` naming file, line, value and fix."""
     editions = read_editions(folder)
-    underwriting = [read_underwriting(folder, edition) for edition in editions.editions][-1]
+    underwriting = read_underwriting(folder, editions)
     return MarketFiles(
         read_catalogue(folder),
         editions,

@@ -1,5 +1,4 @@
 import shutil
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,8 @@ from riskengine.vocabulary import Columns
 from tests.conftest import CATALOGUE
 from tests.products.test_load import edit
 
-EDITION = read_editions(CATALOGUE / "cn").on(date(2026, 1, 1))
-RULES = read_underwriting(CATALOGUE / "cn", EDITION)
+EDITIONS = read_editions(CATALOGUE / "cn")
+RULES = read_underwriting(CATALOGUE / "cn", EDITIONS)
 HEALTHY = {
     "cancer_history": "no", "diabetes": "no", "glycated_haemoglobin": 5.0,
     "systolic_pressure": 120.0, "body_mass_index": 23.0, "thyroid_nodule": "none",
@@ -101,6 +100,53 @@ def test_a_broken_rule_names_its_line(tmp_path: Path, old: str, new: str, messag
     path = Path(shutil.copy(CATALOGUE / "cn" / "underwriting.yaml", tmp_path))
     edit(path, old, new)
     with pytest.raises(SpecError) as caught:
-        read_underwriting(tmp_path, EDITION)
+        read_underwriting(tmp_path, EDITIONS)
     assert message in str(caught.value)
     assert f"{path}:" in str(caught.value)
+
+
+GENETIC = """
+  - rule: carrier
+    when: [{field: genetic_test, one_of: [carrier]}]
+    outcome: load
+    reason: {zh: 携带, en: Carrier}
+    loading: {value: 0.3, unit: x, basis: illustrative, effective_from: 2025-01-01, reference: x}
+"""
+
+
+def test_what_the_law_of_china_forbids_is_not_underwritten(tmp_path: Path) -> None:
+    path = Path(shutil.copy(CATALOGUE / "cn" / "underwriting.yaml", tmp_path))
+    edit(path, "answers:\n", "answers:\n  - {field: genetic_test, levels: [clear, carrier]}\n")
+    path.write_text(path.read_text(encoding="utf-8").rstrip() + GENETIC, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        read_underwriting(tmp_path, EDITIONS)
+    assert str(caught.value).startswith(
+        f"{path}:9: answers.0.field: genetic_test may not move a premium in market cn (rule"
+        " no_genetic_information: 《健康保险管理办法》"
+    )
+    assert str(caught.value).endswith(
+        ": take it out of `answers`, and out of the rules that read it"
+    )
+
+
+@pytest.mark.parametrize("field", ["diabetes", "sex", "genetic_information"])
+def test_what_the_law_of_the_united_states_forbids_is_not_underwritten(
+    tmp_path: Path, field: str
+) -> None:
+    path = Path(shutil.copy(CATALOGUE / "us_aca" / "underwriting.yaml", tmp_path))
+    edit(path, "answers: []", f'answers: [{{field: {field}, levels: ["yes", "no"]}}]')
+    with pytest.raises(SpecError) as caught:
+        read_underwriting(tmp_path, read_editions(CATALOGUE / "us_aca"))
+    assert str(caught.value).startswith(
+        f"{path}:6: answers.0.field: {field} may not move a premium in market us_aca (rule only_fou"
+    )
+
+
+def test_a_rule_that_begins_in_the_last_edition_binds_underwriting(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(CATALOGUE / "cn", tmp_path / "cn"))
+    edit(folder / "rate_book_rules.yaml", "health_change]", f"health_change]\n{LATER}")
+    with pytest.raises(SpecError, match=r"underwriting\.yaml:10: .*diabetes may not move"):
+        read_underwriting(folder, read_editions(folder))
+
+
+LATER = """  - {rule: later, effective_from: 2030-01-01, reference: x, forbids: [diabetes]}"""

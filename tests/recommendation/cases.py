@@ -52,7 +52,7 @@ def kept(market: str) -> Market:
 
 @cache
 def health_rules() -> Underwriting:
-    return read_underwriting(shipped("cn"), opened("cn").edition)
+    return read_underwriting(shipped("cn"), kept("cn").editions)
 
 
 @cache

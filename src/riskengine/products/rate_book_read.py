@@ -21,6 +21,7 @@ from riskengine.products.rate_book_edition import (
     Share,
     numbers_in,
 )
+from riskengine.products.rate_book_law import check_answers, check_rules
 from riskengine.products.underwriting import Underwriting
 
 _BANDS, _LEVELS = ("from", "to", "relativity"), ("level", "relativity")
@@ -53,7 +54,7 @@ def _read_edition(path: Path, law: Law) -> tuple[Marked, Edition]:
     if edition.market != law.market:
         message = f"={edition.market} but the rules beside it are for {law.market}: mend one"
         raise marked.fault(("market",), message)
-    _check_law(marked, edition, law)
+    check_rules(marked, edition, law.rules)
     _check_numbers(marked, edition)
     _check_loadings(marked, edition)
     _check_bounds(marked, edition)
@@ -149,17 +150,6 @@ def _check_dates(before: Edition, marked: Marked, after: Edition) -> None:
     raise marked.fault(("effective_from",), message)
 
 
-def _check_law(marked: Marked, edition: Edition, law: Law) -> None:
-    for name, place in edition.reads:
-        for rule in law.rules:
-            if rule.effective_from <= edition.effective_from and rule.bars(name):
-                message = (
-                    f": {name} may not move a premium in market {law.market} (rule {rule.rule}:"
-                    f" {rule.reference}): take it out, or set it to null where it is one number"
-                )
-                raise marked.fault(place, message)
-
-
 def _check_numbers(marked: Marked, edition: Edition) -> None:
     for place, number in numbers_in(edition):
         if number.effective_from > edition.effective_from:
@@ -214,18 +204,20 @@ def _check_bounds(marked: Marked, edition: Edition) -> None:
             raise marked.fault(("household", "steps", at, "share", "value"), f"{message}: mend it")
 
 
-def read_underwriting(folder: Path, edition: Edition) -> Underwriting:
-    """The underwriting rules in `folder` (`underwriting.yaml`), to be priced with `edition`.
+def read_underwriting(folder: Path, editions: Editions) -> Underwriting:
+    """The underwriting rules in `folder` (`underwriting.yaml`), to be priced with `editions`.
 
-    Raises `SpecError` for a file that is no set of rules, two rules of one name, and a loading
-    above what the edition allows.
+    Raises `SpecError` for a file that is no set of rules, two rules of one name, an answer that the
+    market forbids to rate, and a loading above what an edition allows.
     """
     marked = read_marked(folder / "underwriting.yaml")
     found = validated(marked, Underwriting)
-    if found.market != edition.market:
-        message = f"={found.market} but the rate book is for {edition.market}: mend one"
+    if found.market != editions.market:
+        message = f"={found.market} but the rate book is for {editions.market}: mend one"
         raise marked.fault(("market",), message)
-    most = edition.most_loading
+    strictest = min(editions.editions, key=lambda edition: edition.most_loading)
+    most = strictest.most_loading
+    check_answers(marked, found, editions)
     _check_conditions(marked, found)
     seen: set[str] = set()
     for at, rule in enumerate(found.rules):
@@ -234,7 +226,7 @@ def read_underwriting(folder: Path, edition: Edition) -> Underwriting:
         seen.add(rule.rule)
         if rule.loading is not None and rule.loading.value > most:
             message = (
-                f"={rule.loading.value:g} is above the {most:g} that edition {edition.edition}"
+                f"={rule.loading.value:g} is above the {most:g} that edition {strictest.edition}"
                 " allows: lower it, or refer or decline instead"
             )
             raise marked.fault(("rules", at, "loading", "value"), message)
