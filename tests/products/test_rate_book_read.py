@@ -150,42 +150,6 @@ def test_a_broken_factor_table_names_its_own_line(
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("name", "begin", "barred"),
-    [
-        ("us_aca", "2026-12-31", "tobacco"),
-        ("cn", "2025-12-31", "social_insurance"),
-        ("cn", "2040-01-01", "social_insurance"),
-    ],
-)
-def test_a_rule_that_begins_within_an_edition_binds_it(
-    market: Path, name: str, begin: str, barred: str
-) -> None:
-    rules = market / name / "rate_book_rules.yaml"
-    later = (
-        f"rules:\n  - {{rule: later, effective_from: {begin}, reference: x, forbids: [{barred}]}}\n"
-    )
-    edit(rules, "rules:\n", later)
-    with pytest.raises(SpecError) as caught:
-        read_editions(market / name)
-    year = "2025" if begin.startswith("2025") else "2026"
-    path = market / name / f"rate_book_{year}.yaml"
-    line = line_of(path, f"factor: {barred}")
-    assert f"{path}:{line}: tariffs.0.factors." in str(caught.value)
-    assert f": {barred} may not move a premium in market {name} (rule later: x)" in str(
-        caught.value
-    )
-    assert f"or end this edition before the rule begins on {begin}" in str(caught.value)
-
-
-def test_a_rule_that_begins_after_all_editions_binds_none(market: Path) -> None:
-    later = (
-        "rules:\n  - {rule: later, effective_from: 2027-01-01, reference: x, forbids: [tobacco]}\n"
-    )
-    edit(market / "us_aca" / "rate_book_rules.yaml", "rules:\n", later)
-    assert read_editions(market / "us_aca").editions == US.editions
-
-
 def test_the_line_is_that_of_the_value(market: Path) -> None:
     path = market / "cn" / "rate_book_2026.yaml"
     edit(path, "  premium_tax: {value: 0.0,", "  premium_tax: {value: none,")

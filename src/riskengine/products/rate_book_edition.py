@@ -67,13 +67,6 @@ class Rule(Frozen):
         return listed or name in (self.forbids or ())
 
 
-class Law(Frozen):
-    """The rules of one market that no edition may relax."""
-
-    market: str
-    rules: Annotated[tuple[Rule, ...], Field(strict=False, min_length=1)]
-
-
 class Tariff(Frozen):
     """The factor tables of one kind of cover; a premium is a base rate times all of them."""
 

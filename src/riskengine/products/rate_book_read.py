@@ -17,11 +17,10 @@ from riskengine.products.rate_book_edition import (
     Edition,
     Editions,
     FamilyDiscount,
-    Law,
     Share,
     numbers_in,
 )
-from riskengine.products.rate_book_law import check_answers, check_rules
+from riskengine.products.rate_book_law import Law, check_answers, check_limits, check_rules
 from riskengine.products.underwriting import Underwriting
 
 _BANDS, _LEVELS = ("from", "to", "relativity"), ("level", "relativity")
@@ -34,7 +33,8 @@ def read_editions(folder: Path) -> Editions:
 
     Raises `SpecError` for: a file that is no rate book; two editions of one name; dates that
     overlap or leave a gap; a factor table with a missing level or band; a factor or adjustment
-    that the market forbids; a number not yet in force; loadings that leave too little for claims.
+    that the market forbids; a limit of its law that an edition lacks or oversteps; a number not yet
+    in force; loadings that leave too little for claims.
     """
     law = validated(read_marked(folder / _RULES), Law)
     read = [_read_edition(path, law) for path in sorted(folder.glob(_EDITIONS))]
@@ -54,7 +54,8 @@ def _read_edition(path: Path, law: Law) -> tuple[Marked, Edition]:
     if edition.market != law.market:
         message = f"={edition.market} but the rules beside it are for {law.market}: mend one"
         raise marked.fault(("market",), message)
-    check_rules(marked, edition, law.rules)
+    check_rules(marked, edition, law)
+    check_limits(marked, edition, law)
     _check_numbers(marked, edition)
     _check_loadings(marked, edition)
     _check_bounds(marked, edition)
