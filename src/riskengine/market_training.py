@@ -29,6 +29,7 @@ from riskengine.pricing.utilisation import InducedUtilisation, read_induced_util
 from riskengine.products.benefit import Peril, Unit
 from riskengine.products.event_codes import EventCodes, read_event_codes
 from riskengine.products.load import read_catalogue
+from riskengine.products.market_check import MarketTerms, check_market
 from riskengine.products.market_questions import (
     MarketQuestions,
     read_market_questions,
@@ -107,12 +108,15 @@ def read_market(folder: Path) -> MarketFiles:
     """Everything in the folder of a market; raises `SpecError` naming file, line, value and fix."""
     editions = read_editions(folder)
     underwriting = read_underwriting(folder, editions)
+    catalogue, events = read_catalogue(folder), read_event_codes(folder)
+    questions = read_market_questions(folder, editions, underwriting)
+    check_market(folder, MarketTerms(catalogue, editions, events, questions))
     return MarketFiles(
-        read_catalogue(folder),
+        catalogue,
         editions,
         underwriting,
-        read_market_questions(folder, editions, underwriting),
-        read_event_codes(folder),
+        questions,
+        events,
         read_induced_utilisation(folder),
         read_recommendation_policy(folder),
     )
@@ -149,9 +153,7 @@ def _events(
     tables: Tables, rows: arrow.Table, codes: EventCodes, peril: Peril
 ) -> tuple[FloatArray, dict[str, int]]:
     events = codes.of(peril)
-    if events is None:
-        message = f"events.yaml of {codes.market} does not say what is a case of {peril.value}"
-        raise TableError(message)
+    assert events is not None, "read_market refuses a benefit for events that are not there"
     if "diagnoses" not in tables:
         message = f"{peril.value} is recognised by diagnoses, and the tables have none: add them"
         raise TableError(message)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskengine.errors import AnswerError, SpecError, UnknownNameError
+from riskengine.errors import AnswerError, UnknownNameError
 from riskengine.pricing.market import (
     Insured,
     base_rates,
@@ -207,14 +207,6 @@ def test_what_is_not_there_is_named() -> None:
     market = kept_market("cn")
     with pytest.raises(UnknownNameError, match="no edition for a start on 2024-12-31"):
         open_market(market, date(2024, 12, 31))
-    plans = tuple(p.model_copy(update={"tariff": None}) for p in market.catalogue.plans[:1])
-    bare = market.catalogue.model_copy(update={"plans": plans})
-    with pytest.raises(SpecError, match="plan million_medical_20k names no tariff: add `tariff`"):
-        open_market(replace(market, catalogue=bare), START)
-    plans = tuple(p.model_copy(update={"tariff": "surgery"}) for p in market.catalogue.plans[3:4])
-    wide = market.catalogue.model_copy(update={"plans": plans})
-    with pytest.raises(SpecError, match="is for ages 0 to 105, but tariff surgery of edition cn-2"):
-        open_market(replace(market, catalogue=wide), START)
     members, rates = everyone("us_aca"), {"bronze": 1.0}
     with pytest.raises(UnknownNameError, match="plan gold has no base rate; there are bronze"):
         price_plans(OPEN["us_aca"], members, rates, {"gold": Terms()})

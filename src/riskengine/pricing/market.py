@@ -13,7 +13,7 @@ from datetime import date
 
 import numpy as np
 
-from riskengine.errors import AnswerError, InputError, Problem, SpecError, UnknownNameError
+from riskengine.errors import AnswerError, InputError, Problem, UnknownNameError
 from riskengine.pricing.benefit_table import BenefitTable, Place, tabulate
 from riskengine.pricing.filed import filed_steps, off_balance, rating_problems, relativities
 from riskengine.pricing.household import charged_members, family_discount
@@ -121,30 +121,15 @@ def open_market(
 ) -> OpenMarket:
     """The market for covers of `months` that begin on `start`; made once, used for any members.
 
-    Raises `UnknownNameError` for a start without an edition, and `SpecError` for a plan that names
-    no tariff, or accepts ages its tariff does not rate, or has a benefit that no peril can price.
+    Raises `UnknownNameError` for a start without an edition, and `SpecError` for a plan that has a
+    benefit that no peril can price; that tariffs fit is settled when the market is read
+    (`riskengine.products.market_check`).
     """
     edition = market.editions.on(start)
-    for plan in market.catalogue.plans:
-        _check_tariff(plan, edition)
     cover = middle(start, cover_end(edition, start, months))
     trend = peril_trends(edition, market.experience_middle, cover)
     table = tabulate(market.catalogue.plans, market.perils, trend, renewal=renewal)
     return OpenMarket(market.catalogue, edition, market.utilisation, start, table, renewal)
-
-
-def _check_tariff(plan: Plan, edition: Edition) -> None:
-    if plan.tariff is None:
-        message = f"plan {plan.plan} names no tariff: add `tariff` to product {plan.product}"
-        raise SpecError(message)
-    low, high = plan.entry_age.minimum, plan.entry_age.maximum
-    for table in edition.tariff(plan.tariff).factors:
-        if table.factor == "age" and (table.positions(np.array([low, high])) < 0).any():
-            message = (
-                f"plan {plan.plan} is for ages {low} to {high}, but tariff {plan.tariff} of edition"
-                f" {edition.edition} rates {table.allowed}: add bands, or narrow entry_age"
-            )
-            raise SpecError(message)
 
 
 def price_problems(market: OpenMarket, plan: str, columns: Columns) -> list[Problem]:
