@@ -6,7 +6,7 @@ import pytest
 
 from riskengine.errors import SpecError, UnknownNameError
 from riskengine.products.load import read_catalogue, read_rate_book, shipped
-from riskengine.products.rate_book import loadings_on
+from riskengine.products.rate_book import dates_of, loadings_on
 
 
 @pytest.fixture
@@ -116,9 +116,27 @@ def test_a_later_value_takes_over_on_its_day(market: Path) -> None:
     edit(
         market / "rate_book.yaml",
         '    - {value: 12.0, effective_from: 2021-01-01, reference: "Demonstration',
-        '    - {value: 15.0, effective_from: 2026-07-01, reference: "Later"}\n'
+        '    - {value: 9.0, effective_from: 2020-01-01, reference: "Earlier"}\n'
         '    - {value: 12.0, effective_from: 2021-01-01, reference: "Demonstration',
     )
     book = read_rate_book(market)
-    assert loadings_on(book, date(2026, 6, 30)).fixed_expense == 12
-    assert loadings_on(book, date(2026, 7, 1)).fixed_expense == 15
+    assert book.fixed_expense.on(date(2020, 12, 31), "fixed_expense") == 9
+    assert loadings_on(book, date(2021, 1, 1)).fixed_expense == 12
+    assert dates_of(book) == [date(2021, 1, 1)]
+
+
+@pytest.mark.parametrize("day", ["2021-01-01", "2020-12-31"])
+def test_values_of_a_rate_book_have_rising_dates(market: Path, day: str) -> None:
+    path = market / "rate_book.yaml"
+    first = '    - {value: 12.0, effective_from: 2021-01-01, reference: "Demonstration'
+    later = f'    - {{value: 15.0, effective_from: {day}, reference: "Later"}}\n'
+    text = path.read_text(encoding="utf-8")
+    at = text.index("\n", text.index(first)) + 1
+    path.write_text(text[:at] + later + text[at:], encoding="utf-8")
+    line = text[:at].count("\n") + 1
+    with pytest.raises(SpecError) as caught:
+        read_rate_book(market)
+    assert str(caught.value) == (
+        f"{path}:{line}: fixed_expense.values.1.effective_from: {day} is not after 2021-01-01 of"
+        " the value before: list values oldest first, one for each day"
+    )

@@ -1,9 +1,11 @@
 """A rate book: the dated numbers and permissions that turn an expected cost into a premium."""
 
 from datetime import date
+from itertools import pairwise
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from riskengine.errors import SpecError, UnknownNameError
 from riskengine.products.product import LaxDate
@@ -26,14 +28,27 @@ class Parameter(Frozen):
     unit: str = Field(min_length=1)
     values: Annotated[tuple[DatedValue, ...], Field(strict=False, min_length=1)]
 
+    @model_validator(mode="after")
+    def dates_rise(self) -> "Parameter":
+        for at, (before, after) in enumerate(pairwise(self.values), start=1):
+            if after.effective_from <= before.effective_from:
+                told = (
+                    f"{after.effective_from} is not after {before.effective_from} of the value"
+                    " before: list values oldest first, one for each day"
+                )
+                context = {"told": told, "place": ("values", at, "effective_from")}
+                kind = "falling_dates"
+                raise PydanticCustomError(kind, "{told}", context)
+        return self
+
     def on(self, as_of: date, name: str) -> float:
         """The value in force on `as_of`; raises `UnknownNameError` before the first one."""
         in_force = [v for v in self.values if v.effective_from <= as_of]
         if not in_force:
-            first = min(v.effective_from for v in self.values)
+            first = self.values[0].effective_from
             message = f"{name} has no value on {as_of}: give a date from {first} on"
             raise UnknownNameError(message)
-        return max(in_force, key=lambda v: v.effective_from).value
+        return in_force[-1].value
 
 
 class RateBook(Frozen):
@@ -59,7 +74,7 @@ def dates_of(book: RateBook) -> list[date]:
     """The days on which some value of the book changes, from the first on which all are known."""
     parameters = [value for _, value in book if isinstance(value, Parameter)]
     dates = {v.effective_from for parameter in parameters for v in parameter.values}
-    start = max(min(v.effective_from for v in parameter.values) for parameter in parameters)
+    start = max(parameter.values[0].effective_from for parameter in parameters)
     return sorted(day for day in dates if day >= start)
 
 
