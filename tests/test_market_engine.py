@@ -118,6 +118,19 @@ def test_the_effects_of_the_steps_multiply_to_the_premium(market: MarketRelease)
     np.testing.assert_allclose(product, book.offered_cents / 100, rtol=1e-12)
 
 
+@pytest.mark.parametrize("answer", ["no", None])
+def test_a_product_that_requires_an_answer_is_sold_to_no_other(answer: Given) -> None:
+    cn, plan = market_release("cn"), "city_supplement_basic"
+    told = columns(cn, social_insurance=answer)
+    quote = quote_market(cn, told, START)
+    assert f"plan {plan} is for social_insurance yes" in [p.message for p in quote.refused[plan]]
+    assert "cancer_100k" in quote.prices
+    named = np.array([plan], dtype=object)
+    with pytest.raises(AnswerError, match=f"plan {plan} is for social_insurance yes"):
+        quote_book(cn, told, named, START)
+    assert reprice_book(cn, told, named, START).offered_cents[0] > 0, "who is covered may stay"
+
+
 def test_an_age_outside_a_product_gets_the_reason_and_the_others_their_price() -> None:
     cn = market_release("cn")
     quote = quote_market(cn, columns(cn, age=63.0), START)

@@ -100,6 +100,15 @@ def test_what_has_to_be_explained_goes_by_columns(changes: dict[str, Answer]) ->
     assert quote_single(release, member(release, **changes), START) is None
 
 
+@pytest.mark.parametrize("answer", ["no", None])
+def test_a_plan_that_requires_another_answer_goes_by_columns(answer: Answer) -> None:
+    release = market_release("cn")
+    asked = member(release, social_insurance=answer)
+    assert quote_single(release, asked, START, ("city_supplement_basic",)) is None
+    assert quote_single(release, asked, START) is None
+    assert quote_single(release, asked, START, ("cancer_100k",)) is not None
+
+
 def test_models_that_read_in_another_way_are_left_to_columns() -> None:
     release = market_release("cn")
     peril, model = next(iter(release.models.items()))

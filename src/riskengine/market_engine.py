@@ -256,6 +256,7 @@ def _rated(market: OpenMarket, columns: Columns) -> Columns:
     """The columns that tariffs and gates read: the others need not be copied plan by plan."""
     tables = [table for tariff in market.edition.tariffs for table in tariff.factors]
     reads = {"age", *(name for table in tables for name in table.reads)}
+    reads |= {name for p in market.catalogue.plans for name in p.suitability.required_answers}
     return {name: values for name, values in columns.items() if name in reads}
 
 

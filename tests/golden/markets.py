@@ -122,6 +122,14 @@ def of_plan(market: OpenMarket, plan: str, members: Insured) -> Insured:
     return members.at(np.setdiff1d(np.arange(len(members.columns["age"])), barred))
 
 
+def with_required(market: OpenMarket, plan: str, members: Insured) -> Insured:
+    """The members with the answers that the plan requires, each the first that will do."""
+    required = market.catalogue.plan(plan).suitability.required_answers
+    size = len(members.columns["age"])
+    answers = {field: np.full(size, levels[0], object) for field, levels in required.items()}
+    return Insured({**members.columns, **answers}, members.means)
+
+
 def golden_premiums(name: str) -> dict[str, list[int]]:
     """The offered premium of every plan in cents, of each member who may buy it and household."""
     market = open_market(kept_market(name), START)
@@ -130,7 +138,7 @@ def golden_premiums(name: str) -> dict[str, list[int]]:
     rates = base_rates(market, book, np.ones(SIZE), household)
     told = {}
     for plan in market.catalogue.names:
-        members = of_plan(market, plan, book)
+        members = of_plan(market, plan, with_required(market, plan, book))
         terms = household_terms(market.edition, members.columns["household"], Terms())
         price = price_plans(market, members, rates, {plan: terms})[plan]
         cents = price.offered.offered_cents

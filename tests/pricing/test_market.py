@@ -203,6 +203,20 @@ def test_a_member_outside_a_range_gets_the_reasons() -> None:
         price_plans(OPEN["cn"], Insured(member, means), RATES["cn"], {"surgery_10k": Terms()})
 
 
+def test_a_member_without_a_required_answer_gets_the_reason() -> None:
+    answers = np.array(["yes", "no", None], dtype=object)
+    member = {"age": np.array([30.0, 40.0, 50.0]), "social_insurance": answers}
+    plan, told = "city_supplement_basic", "plan city_supplement_basic is for social_insurance yes"
+    found = [(p.row, p.field, p.value, p.message) for p in price_problems(OPEN["cn"], plan, member)]
+    assert found == [(1, "social_insurance", "no", told), (2, "social_insurance", "None", told)]
+    unasked = {"age": member["age"]}
+    assert [p.row for p in price_problems(OPEN["cn"], plan, unasked)] == [0, 1, 2]
+    assert not price_problems(replace(OPEN["cn"], renewal=True), plan, member)
+    means = {peril: mean[:3] for peril, mean in BOOKS["cn"].means.items()}
+    with pytest.raises(AnswerError, match=f"social_insurance=no: {told}"):
+        price_plans(OPEN["cn"], Insured(member, means), RATES["cn"], {plan: Terms()})
+
+
 def test_what_is_not_there_is_named() -> None:
     market = kept_market("cn")
     with pytest.raises(UnknownNameError, match="no edition for a start on 2024-12-31"):

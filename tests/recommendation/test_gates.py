@@ -112,7 +112,11 @@ def test_underwriting(
 def test_required_answers_and_products() -> None:
     outside = gates(asked(members=insured("cn", social_insurance="no")))
     result = one(outside, "city_supplement_basic", Gate.PREREQUISITE)
-    assert (result.state, result.value, result.allowed) == (FAIL, "no", "one of yes")
+    assert (result.state, result.value, result.allowed) == (
+        FAIL,
+        "no",
+        "plan city_supplement_basic is for social_insurance yes",
+    )
     unknown = gates(asked(members=insured("cn", social_insurance=None)))
     assert one(unknown, "city_supplement_basic", Gate.PREREQUISITE).state is UNKNOWN
     beside = one(outside, "outpatient_drugs", Gate.PREREQUISITE)

@@ -24,6 +24,7 @@ from tests.golden.market_releases import market_release
 from tests.service.running import NOW
 
 NAMES = ("mother", "father", "child")
+INSURED = {"social_insurance": "yes"}
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def client(database: Database, cipher: FieldCipher) -> Iterator[TestClient]:
 def test_a_member_is_told_of_a_household_what_is_of_that_member(
     client: TestClient, database: Database, cipher: FieldCipher
 ) -> None:
-    members = [{"member_id": name} for name in NAMES]
+    members = [{"member_id": name, "answers": INSURED} for name in NAMES]
     both = {"members": members, "plans": ["city_supplement_basic"]}
     quote = client.post("/v1/quotes", json=both).json()
     told = export_member(database, holdings_of(cipher), "child")
@@ -114,10 +115,10 @@ def test_any_member_of_a_household_finds_and_erases_its_quotes(
     client: TestClient, database: Database, cipher: FieldCipher
 ) -> None:
     both = {
-        "members": [{"member_id": name} for name in NAMES],
+        "members": [{"member_id": name, "answers": INSURED} for name in NAMES],
         "plans": ["city_supplement_basic"],
     }
-    alone = {"member_id": "father", "plans": ["city_supplement_basic"]}
+    alone = {"member_id": "father", "answers": INSURED, "plans": ["city_supplement_basic"]}
     quote, other = (client.post("/v1/quotes", json=one).json() for one in (both, alone))
     holdings = holdings_of(cipher)
     for name in NAMES:

@@ -37,6 +37,7 @@ from riskengine.products.rate_book_edition import (
     SumOfMembers,
     Tariff,
 )
+from riskengine.tables import among
 from riskengine.vocabulary import AnyArray, Columns, FloatArray, IntArray, Operation
 
 STEP_NAMES = {
@@ -135,8 +136,8 @@ def open_market(
 def price_problems(market: OpenMarket, plan: str, columns: Columns) -> list[Problem]:
     """Why members (n,) have no price for a plan, value by value; empty: all have one.
 
-    A plan not yet on sale, an age outside the plan's (but not of a renewal), a value outside the
-    tariff. Raises `UnknownNameError` for an unknown plan.
+    A plan not yet on sale, a value outside the tariff; but of no renewal, an age outside the plan's
+    or an answer other than those it requires. Raises `UnknownNameError` for an unknown plan.
     """
     return plans_problems(market, (plan,), columns)[plan]
 
@@ -156,6 +157,26 @@ def plans_problems(
 
 
 def _sale_problems(market: OpenMarket, plan: str, columns: Columns) -> list[Problem]:
+    problems = _entry_problems(market, plan, columns)
+    return problems if market.renewal else problems + _required_problems(market, plan, columns)
+
+
+def _required_problems(market: OpenMarket, plan: str, columns: Columns) -> list[Problem]:
+    """Whose answers are not those that the plan requires, or are missing."""
+    size = len(next(iter(columns.values())))
+    problems = []
+    for field, levels in market.catalogue.plan(plan).suitability.required_answers.items():
+        told = f"plan {plan} is for {field} {' or '.join(levels)}"
+        values = columns.get(field, np.full(size, None))
+        problems += [
+            Problem(row, field, str(values[row]), told)
+            for row in (~among(values, levels)).nonzero()[0].tolist()
+        ]
+    return problems
+
+
+def _entry_problems(market: OpenMarket, plan: str, columns: Columns) -> list[Problem]:
+    """Who is too early, too young or too old."""
     found = market.catalogue.plan(plan)
     problems: list[Problem] = []
     size = len(next(iter(columns.values())))
@@ -177,7 +198,9 @@ def base_rates(
 ) -> dict[str, float]:
     """The base rate of every plan, currency a year, off-balance over a reference book.
 
-    Of the book's members those count who could buy the plan. `exposure` (n,) in years; where the
+    Of the book's members those count who could buy the plan by age and tariff. The answers it
+    requires bar nobody here: a reference book draws them apart from health, and without some of its
+    members would only be smaller. `exposure` (n,) in years; where the
     market charges a household for some of its members only, `household` (n,) names each one's.
     A rate is filed: find it once for an edition, at its first day. Raises `InputError` where nobody
     of the book could buy a plan, or the households are needed and absent.
@@ -191,7 +214,9 @@ def base_rates(
         charged = charged_members(rule, household, np.asarray(book.columns["age"], np.float64))
     found = {}
     for plan in market.catalogue.plans:
-        barred = [problem.row for problem in price_problems(market, plan.plan, book.columns)]
+        problems = rating_problems(market.tariff(plan.plan), book.columns)
+        problems += _entry_problems(market, plan.plan, book.columns)
+        barred = [problem.row for problem in problems]
         rows = np.setdiff1d(np.arange(len(exposure)), barred)
         members = book.at(rows)
         places = market.table.place(members.means)

@@ -164,6 +164,7 @@ class PricedPlan:
         self.tariff = plan.tariff or ""
         self.youngest, self.oldest = plan.entry_age.minimum, plan.entry_age.maximum
         self.underwritten = plan.suitability.underwritten
+        self.required = plan.suitability.required_answers
 
 
 class PlanSet:
@@ -176,6 +177,7 @@ class PlanSet:
         self.youngest = max((plan.youngest for plan in plans), default=0)
         self.oldest = min((plan.oldest for plan in plans), default=0)
         self.underwritten = any(plan.underwritten for plan in plans)
+        self.required = [one for plan in plans for one in plan.required.items()]
 
 
 class OneMember:
@@ -223,6 +225,9 @@ class OneMember:
         years = whole_years(age)
         if not asked.youngest <= years <= asked.oldest:
             return None
+        for field, levels in asked.required:
+            if member.values.get(field) not in levels:
+                return None
         places: dict[int, _Place] = {}
         for at, grid in asked.grids.items():
             place = grid.place(member.means[at])

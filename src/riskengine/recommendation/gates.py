@@ -180,7 +180,7 @@ def _of_answers(asked: Asked, market: OpenMarket, plan: Plan, models: Models) ->
     """Age, residence, rating and health, of each who is to be covered."""
     columns = asked.insured.columns
     results = [
-        _of_problem(plan.plan, problem, columns)
+        _of_problem(plan, problem, columns)
         for problem in price_problems(market, plan.plan, columns)
         if problem.field != "start"
     ]
@@ -191,25 +191,18 @@ def _of_answers(asked: Asked, market: OpenMarket, plan: Plan, models: Models) ->
     declined = any(one.outcome is Outcome.DECLINE for one in decided)
     if not results and not declined and plan.plan not in models.prices:
         results = [GateResult(plan.plan, Gate.RATING, State.FAIL, note=Note.NO_PRICE)]
-    for field, levels in plan.suitability.required_answers.items():
-        for row in range(asked.size):
-            value = columns[field][row] if field in columns else None
-            problem = Problem(row, field, str(value), "one of " + ", ".join(levels))
-            if value not in levels:
-                results.append(_of_problem(plan.plan, problem, columns, Gate.PREREQUISITE))
     return results + [_underwriting(plan.plan, decision) for decision in decided]
 
 
-def _of_problem(
-    plan: str, problem: Problem, columns: Mapping[str, np.ndarray], gate: Gate | None = None
-) -> GateResult:
+def _of_problem(plan: Plan, problem: Problem, columns: Mapping[str, np.ndarray]) -> GateResult:
     """A value without a price: unknown where there is none, else a failure."""
-    by_field = {"age": Gate.ENTRY_AGE, _RESIDENCE: Gate.RESIDENCE}
-    gate = gate or by_field.get(problem.field, Gate.RATING)
+    required = dict.fromkeys(plan.suitability.required_answers, Gate.PREREQUISITE)
+    by_field = {"age": Gate.ENTRY_AGE, _RESIDENCE: Gate.RESIDENCE} | required
+    gate = by_field.get(problem.field, Gate.RATING)
     absent = problem.field not in columns or pd.isna(columns[problem.field][problem.row])
     if absent:
-        return GateResult(plan, gate, State.UNKNOWN, "", problem.message, (problem.field,))
-    return GateResult(plan, gate, State.FAIL, problem.value, problem.message)
+        return GateResult(plan.plan, gate, State.UNKNOWN, "", problem.message, (problem.field,))
+    return GateResult(plan.plan, gate, State.FAIL, problem.value, problem.message)
 
 
 def _underwriting(plan: str, decision: Decision) -> GateResult:
