@@ -56,6 +56,12 @@ class Outline(NamedTuple):
     technical: list[PlannedStep]
     offered: list[PlannedStep]
 
+    @property
+    def steps(self) -> list[PlannedStep]:
+        """All of them."""
+        benefits = [step for _, _, steps in self.benefits for step in steps]
+        return [*benefits, *self.technical, *self.offered]
+
 
 class PlainPrice(NamedTuple):
     """One plan for one member: the numbers of its steps in the order of the outline.

@@ -7,6 +7,7 @@ live agree bit for bit. Floats carry the chain; the one rounding, to cents and h
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
 from itertools import pairwise
 from math import floor
 from typing import TypeAlias
@@ -33,6 +34,46 @@ class Step:
     operation: Operation
     value: FloatArray
     running: FloatArray
+
+
+class StepUnit(StrEnum):
+    """What the value of a step is in; `factor` and `share` are pure numbers."""
+
+    CURRENCY_A_YEAR = "currency_a_year"
+    CURRENCY_A_DAY = "currency_a_day"
+    CURRENCY_AN_EVENT = "currency_an_event"
+    DAYS_A_YEAR = "days_a_year"
+    EVENTS_A_YEAR = "events_a_year"
+    FACTOR = "factor"
+    SHARE = "share"
+    INSTALMENTS = "instalments"
+    DECIMALS = "decimals"
+
+
+_UNITS = {
+    "expected_days": StepUnit.DAYS_A_YEAR,
+    "expected_events": StepUnit.EVENTS_A_YEAR,
+    "payment_per_day": StepUnit.CURRENCY_A_DAY,
+    "payment_per_event": StepUnit.CURRENCY_AN_EVENT,
+    "actuarial_value": StepUnit.SHARE,
+    "permissible_loss_ratio": StepUnit.SHARE,
+    "payments": StepUnit.INSTALMENTS,
+}
+
+
+def unit_of(name: str, operation: Operation) -> StepUnit:
+    """The unit of the value of a step.
+
+    >>> unit_of("base_rate", Operation.START).value, unit_of("sex", Operation.MULTIPLY).value
+    ('currency_a_year', 'factor')
+    """
+    if name in _UNITS:
+        return _UNITS[name]
+    if operation is Operation.ROUND:
+        return StepUnit.DECIMALS
+    if name == "offered_premium":
+        return StepUnit.INSTALMENTS
+    return StepUnit.FACTOR if operation is Operation.MULTIPLY else StepUnit.CURRENCY_A_YEAR
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ may be added here, never renamed. Quotes are typed dictionaries, for they are bu
 a model that checks what we wrote ourselves would cost more than the price.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Annotated
 
@@ -13,7 +13,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from riskengine.engine import Quote, Recommendation
-from riskengine.pricing.premium import Step, money_text
+from riskengine.pricing.one_member import PlannedStep
+from riskengine.pricing.premium import Step, StepUnit, money_text, unit_of
 from riskengine.pricing.rating import PricedPlan
 from riskengine.products.benefit import MedicalBenefit
 from riskengine.profiles.questions import Question
@@ -36,7 +37,7 @@ class RelativityMessage(TypedDict):
 
 
 class StepMessage(TypedDict):
-    """`running` results from applying `operation` with `value` to the step before.
+    """`running` results from applying `operation` with `value`, whose unit `units` tells by name.
 
     The value of `round` is the number of decimals; it rounds half up. A limit of null does not
     bind.
@@ -75,6 +76,7 @@ class PricesBody(TypedDict):
     profile_as_of: date | None
     currency: str
     missing_answers: list[str]
+    units: dict[str, StepUnit]
     offers: list[OfferMessage]
 
 
@@ -150,8 +152,14 @@ def prices_body(release: Release, answers: Mapping[str, Answer], quote: Quote) -
         "profile_as_of": None,
         "currency": release.catalogue.currency,
         "missing_answers": list(quote.missing),
+        "units": units_message(s for offer in quote.offers for s in offer.chain.steps),
         "offers": [_offer(release, answers, quote, offer) for offer in quote.offers],
     }
+
+
+def units_message(steps: Iterable[Step | PlannedStep]) -> dict[str, StepUnit]:
+    """The unit of the value of each step, by its name."""
+    return {step.name: unit_of(step.name, step.operation) for step in steps}
 
 
 def text_message(text: Text) -> TextMessage:

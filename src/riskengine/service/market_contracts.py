@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from riskengine.market_engine import MarketQuote
 from riskengine.market_release import MarketRelease
 from riskengine.pricing.market import PlanPrice
-from riskengine.pricing.premium import money_text
+from riskengine.pricing.premium import Step, StepUnit, money_text
 from riskengine.products.benefit import Benefit
 from riskengine.products.product import Plan
 from riskengine.products.underwriting import Decision
@@ -24,6 +24,7 @@ from riskengine.service.contracts import (
     TextMessage,
     steps_message,
     text_message,
+    units_message,
 )
 
 
@@ -105,6 +106,7 @@ class MarketPricesBody(TypedDict):
     currency: str
     members: list[InsuredMessage]
     decisions: list[DecisionMessage]
+    units: dict[str, StepUnit]
     offers: list[PlanQuoteMessage]
     refused: list[RefusalMessage]
 
@@ -121,6 +123,7 @@ def market_prices_body(
         "currency": release.catalogue.currency,
         "members": list(members),
         "decisions": [decision_message(one) for one in quote.decisions],
+        "units": units_message(s for price in quote.prices.values() for s in _steps(price)),
         "offers": [_plan(release, quote, price) for price in quote.prices.values()],
         "refused": [
             {"plan": plan, "member": p.row, "field": p.field, "value": p.value, "reason": p.message}
@@ -176,6 +179,12 @@ def _member(price: PlanPrice, row: int) -> MemberPriceMessage:
         "technical": steps_message(price.technical, row),
         "offered": steps_message(price.offered.steps, row),
     }
+
+
+def _steps(price: PlanPrice) -> list[Step]:
+    """All steps of a plan."""
+    benefits = [step for one in price.benefits for step in one.steps]
+    return [*benefits, *price.technical, *price.offered.steps]
 
 
 def decision_message(decision: Decision) -> DecisionMessage:

@@ -14,7 +14,7 @@ from riskengine.market_single import SingleQuote
 from riskengine.pricing.one_member import OneMember, Outline, PlannedStep, PlanSet, PricedPlan
 from riskengine.pricing.premium import money_text
 from riskengine.service.body import dumped
-from riskengine.service.contracts import StepMessage
+from riskengine.service.contracts import StepMessage, units_message
 from riskengine.service.market_contracts import (
     MarketPricesBody,
     PlanQuoteMessage,
@@ -41,7 +41,8 @@ def single_prices(
         between += (yearly, yearly, at_a_time)
         between += texts[first:end]
         first = end
-    parts = _template(quote.market, quote.plans, quote.payments).copy()
+    units, template = _template(quote.market, quote.plans, quote.payments)
+    parts = template.copy()
     parts[1::2] = between
     member_id, profile_as_of = who
     member = {
@@ -55,6 +56,7 @@ def single_prices(
         "currency": release.catalogue.currency,
         "members": [member],
         "decisions": [decision_message(quote.decision)],
+        "units": units,
         "offers": orjson.Fragment(b"".join(parts)),
         "refused": [],
     }
@@ -63,13 +65,20 @@ def single_prices(
 
 
 @lru_cache(maxsize=_TEMPLATES)
-def _template(market: OneMember, asked: PlanSet, payments: int) -> list[bytes]:
-    """The part of the plans: text at even places, at odd ones three amounts and numbers of each."""
-    message = [_plan(plan, market.outline(plan, payments), payments) for plan in asked.plans]
+def _template(
+    market: OneMember, asked: PlanSet, payments: int
+) -> tuple[orjson.Fragment, list[bytes]]:
+    """The units of steps, and the part of the plans.
+
+    The plans are text at even places, at odd ones three amounts and the numbers of each.
+    """
+    outlines = [market.outline(plan, payments) for plan in asked.plans]
+    units = units_message(step for outline in outlines for step in outline.steps)
+    message = [_plan(*one, payments) for one in zip(asked.plans, outlines, strict=True)]
     texts = dumped(message).replace(_AMOUNT.encode(), dumped(_NUMBER)).split(dumped(_NUMBER))
     found = [b""] * (2 * len(texts) - 1)
     found[::2] = texts
-    return found
+    return orjson.Fragment(dumped(units)), found
 
 
 def _plan(plan: PricedPlan, outline: Outline, payments: int) -> PlanQuoteMessage:
