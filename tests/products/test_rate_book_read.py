@@ -134,6 +134,8 @@ def test_a_broken_edition_names_file_line_and_what_to_do(
         ("rate_book_age.csv", "from,to,", "from,until,", 1, "make them from, to, relativity"),
         ("rate_book_age.csv", "64,,3.000", "64,,3.100", 52,
          "spreads 3.1 to 1, more than the 3 to 1 of 45 CFR 147.102(a)(1)(iii)"),
+        ("rate_book_age.csv", "20,20,0.970\n21,21,1.000", "20,21,0.970", 51,
+         "spreads 3.09278 to 1, more than the 3 to 1"),
         ("rate_book_tobacco.csv", "yes,1.2", "yes,1.6", 3, "more than the 1.5 to 1"),
         ("rate_book_tobacco.csv", "yes,1.2", "no,1.2", 3, "has level no twice: keep one"),
         ("rate_book_tobacco.csv", "yes,1.2", "often,1.2", 3, "has a row of unknown level often"),

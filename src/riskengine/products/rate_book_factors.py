@@ -29,8 +29,8 @@ class FactorTable(Sourced):
     """The table of one factor, which is the column of that name.
 
     `levels` are all there can be (None for bands). `maximum_ratio` bounds the highest over the
-    lowest relativity, of bands beginning at `ratio_from` or later. Below `from_age` the factor does
-    not count: its relativity is 1.
+    lowest relativity, of bands that hold `ratio_from` or more. Below `from_age` the factor does not
+    count: its relativity is 1.
     """
 
     factor: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -65,7 +65,7 @@ class FactorTable(Sourced):
     def limited(self) -> list[int]:
         """The positions of the rows that `maximum_ratio` binds."""
         first = -np.inf if self.ratio_from is None else self.ratio_from.value
-        return [at for at, row in enumerate(self.rows) if row.low is None or row.low >= first]
+        return [at for at, row in enumerate(self.rows) if row.high is None or row.high >= first]
 
     @property
     def allowed(self) -> str:

@@ -33,8 +33,8 @@ class Limited(StrEnum):
 class Limit(Number):
     """A limit of law: the most an edition may give, of `minimum_loss_ratio` the least.
 
-    `factor_ratio` is the highest over the lowest relativity of `factor`, of bands beginning at
-    `ratio_from` or later.
+    `factor_ratio` is the highest over the lowest relativity of `factor`, of bands that hold
+    `ratio_from` or more.
     """
 
     limit: Annotated[Limited, Field(strict=False)]
