@@ -19,6 +19,7 @@ from riskengine.pricing.impact import reason_codes, standing_parts, toward
 from riskengine.products.underwriting import Severity
 from riskengine.pyfunc.release_model import ReleaseModel
 from riskengine.service.quoting import Asked, Known, price
+from riskengine.tables import among
 from riskengine.vocabulary import Columns
 from tests.batch.books import book_of
 from tests.golden.market_releases import MARKETS, kept_release
@@ -89,6 +90,8 @@ def test_chunks_are_live_quotes_and_the_registered_model(kernel: Kernel, book: a
     for plan in release.catalogue.plans:
         age = columns["age"].astype(np.float64)
         able &= ~((plans == plan.plan) & plan.entry_age.outside(age))
+        for field, levels in plan.suitability.required_answers.items():
+            able &= (plans != plan.plan) | among(columns[field], levels)
     if release.underwriting.rules:
         able &= texts(found, "underwriting") == "accept"
     rows = np.flatnonzero(able)[:LIVE]
