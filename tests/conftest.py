@@ -26,6 +26,11 @@ PLANS = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Notebooks first: one worker runs them all, and the others would wait for it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_notebooks.py")
+
+
 @pytest.fixture(scope="session")
 def release() -> Release:
     """The release kept from version 0.1.0; nothing is trained for it."""
