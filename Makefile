@@ -71,7 +71,7 @@ notebooks: $(READY) ## run the notebooks
 	$(BIN)/pytest tests/test_notebooks.py
 
 lock: ## resolve requirements.lock anew; needs uv
-	uv pip compile pyproject.toml --extra demo --extra dev --extra postgres --extra spark --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra demo --extra dev --extra postgres --extra spark --extra telemetry --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
 	  --custom-compile-command "make lock" --quiet --output-file requirements.lock
 

@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 
 import pydantic
 
-from riskengine import __version__
 from riskengine.errors import ReleaseError, SpecError
 from riskengine.pricing.market import Market
 from riskengine.pricing.peril_files import perils_from_files, perils_to_files
@@ -38,6 +36,7 @@ from riskengine.release_files import (
     hash_of,
     inputs_files,
     inputs_from,
+    library_versions,
     to_json,
     write_release_files,
 )
@@ -45,7 +44,6 @@ from riskengine.risk.model import RiskModel
 
 _POLICY = "recommendation_policy.json"
 _ADVICE = "advice"
-_LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow")
 BaseRates = Mapping[str, Mapping[str, float]]
 """The base rate of each plan, currency a year, by the name of the edition."""
 
@@ -128,7 +126,7 @@ def build_market_release(
         {edition: dict(rates) for edition, rates in base_rates.items()},
         (*profile, *questions),
         recommendation_policy,
-        {name: version(name) for name in _LIBRARIES} | {"riskengine": __version__},
+        library_versions(),
     )
     return replace(release, hash=hash_of(_files(release)))
 

@@ -8,12 +8,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 
 import pydantic
 
-from riskengine import __version__
 from riskengine.errors import ReleaseError, SpecError
 from riskengine.pricing.peril_files import perils_from_files, perils_to_files
 from riskengine.pricing.perils import PerilModel
@@ -33,12 +31,11 @@ from riskengine.release_files import (
     hash_of,
     inputs_files,
     inputs_from,
+    library_versions,
     to_json,
     write_release_files,
 )
 from riskengine.risk.model import RiskModel
-
-_LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow")
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,6 @@ def build_release(
     for day in dates_of(rate_book):
         check_order(medical_spend, utilisation, catalogue.plans, loadings_on(rate_book, day))
     _check_questions(medical_spend, questions)
-    versions = {name: version(name) for name in _LIBRARIES} | {"riskengine": __version__}
     release = Release(
         medical_spend,
         utilisation,
@@ -107,7 +103,7 @@ def build_release(
         rate_book,
         ranking_policy,
         questions,
-        versions,
+        library_versions(),
         perils or {},
     )
     return replace(release, hash=hash_of(_files(release)))

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import platform
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from riskengine import __version__
 from riskengine.errors import ReleaseError
 from riskengine.profiles.drift import Bins
 
@@ -14,6 +17,9 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 STUDY, MARKET = "study", "market"
 """Kinds of release: the research catalogue, and a market with its tariffs."""
+_LIBRARIES = (
+    "glum", "lightgbm", "numba", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy",
+)  # fmt: skip
 _INPUTS = "inputs.json"
 _BINS = TypeAdapter(dict[str, Bins])
 
@@ -21,6 +27,12 @@ _BINS = TypeAdapter(dict[str, Bins])
 def to_json(content: object) -> bytes:
     """Content as it is kept: equal content gives equal bytes."""
     return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
+
+
+def library_versions() -> dict[str, str]:
+    """What numbers come from beside the files: libraries, riskengine itself, Python."""
+    found = {name: version(name) for name in _LIBRARIES}
+    return found | {"riskengine": __version__, "python": platform.python_version()}
 
 
 def inputs_files(inputs: Mapping[str, Bins]) -> dict[str, bytes]:

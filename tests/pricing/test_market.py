@@ -1,5 +1,6 @@
 """The whole path of the shipped markets, from the means of perils to the offered premium."""
 
+import json
 from dataclasses import replace
 from datetime import date
 from itertools import pairwise
@@ -19,8 +20,10 @@ from riskengine.pricing.market import (
     price_problems,
 )
 from riskengine.pricing.offered import Terms
+from riskengine.pricing.one_member import one_member
 from riskengine.pricing.premium import Step, apply
 from riskengine.products.benefit import Peril, Unit
+from riskengine.products.product import Plan
 from riskengine.vocabulary import Operation
 from tests.golden.markets import SIZE, START, kept_market, of_plan, portfolio
 from tests.pricing.test_catalogue_prices import RICHER
@@ -227,6 +230,29 @@ def test_what_is_not_there_is_named() -> None:
     early = replace(OPEN["us_aca"], start=date(2024, 1, 1))
     told = price_problems(early, "gold", everyone("us_aca").at(np.array([0])).columns)
     assert [p.message for p in told] == ["plan gold is on sale from 2025-01-01"]
+
+
+def test_a_plan_that_is_sold_no_more_is_renewed_but_not_begun() -> None:
+    market = OPEN["us_aca"]
+    plans = [
+        plan.model_copy(update={"effective_to": date(2025, 12, 31)})
+        if plan.plan == "gold"
+        else plan
+        for plan in market.catalogue.plans
+    ]
+    ended = replace(market, catalogue=market.catalogue.model_copy(update={"plans": tuple(plans)}))
+    columns = everyone("us_aca").at(np.array([0])).columns
+    told = [p.message for p in price_problems(ended, "gold", columns)]
+    assert told == ["plan gold is on sale from 2025-01-01 to 2025-12-31"]
+    assert price_problems(ended, "silver", columns) == []
+    assert price_problems(replace(ended, renewal=True), "gold", columns) == []
+    single = one_member(ended, RATES["us_aca"])
+    assert single is not None
+    assert single.plan_set(["silver"]) is not None
+    assert single.plan_set(["silver", "gold"]) is None
+    plan = {**plans[0].model_dump(mode="json"), "effective_to": "2024-12-31"}
+    with pytest.raises(ValueError, match="effective_to 2024-12-31 is before effective_from"):
+        Plan.model_validate_json(json.dumps(plan))
 
 
 def test_a_household_gets_its_markets_discount() -> None:

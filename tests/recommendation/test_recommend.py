@@ -188,6 +188,76 @@ def test_reasons_are_three_true_sentences_and_dropping_the_top_ones_input_lowers
             assert any("\u4e00" <= letter <= "\u9fff" for letter in statement.text.zh)
 
 
+def standing(decision: Decision, plan: str) -> tuple[int, float]:
+    """What ranks a plan: its band, then its score; the greater the better."""
+    one = next(one for one in decision.considered if one.plan.plan == plan)
+    return -one.band, one.score
+
+
+TAKEN = {plan.product: 0.99 for plan in opened("cn").catalogue.plans}
+NOTHING = {"stated": (), "covered_elsewhere": frozenset(Need)}
+CHEAP = {**NOTHING, "members": insured(risk=0.15)}
+
+
+@pytest.mark.parametrize(
+    ("top", "given", "without"),
+    [
+        (Code.STATED_NEED, {}, {"stated": ()}),
+        (Code.NOT_COVERED_YET, {"stated": ()}, NOTHING),
+        (Code.OFTEN_TAKEN, {**CHEAP, "take_up": TAKEN}, CHEAP),
+        (Code.WORTH_MORE, NOTHING, {**NOTHING, "members": insured(risk=0.2)}),
+    ],
+)
+def test_without_the_input_of_its_top_reason_a_plan_stands_lower(
+    top: Code, given: dict[str, Any], without: dict[str, Any]
+) -> None:
+    def decision_of(said: dict[str, Any]) -> Decision:
+        said = dict(said)
+        more = {"take_up": said.pop("take_up")} if "take_up" in said else {}
+        return answered("cn", asked(**said), **more)
+
+    before, after = decision_of(given), decision_of(without)
+    plans = [one.scored.plan.plan for one in before.items if one.statements[0].code is top]
+    assert plans
+    for plan in plans:
+        assert standing(after, plan) < standing(before, plan), plan
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    risk=st.floats(0.05, 8),
+    age=st.floats(18, 60),
+    income=st.none() | st.floats(20_000, 900_000),
+    stated=st.lists(st.sampled_from(list(Need)), unique=True, max_size=2),
+    covered=st.booleans(),
+    market=st.sampled_from(["cn", "us_aca"]),
+)
+def test_each_plan_has_three_short_reasons_that_are_true(
+    risk: float, age: float, income: float | None, stated: list[Need], covered: bool, market: str
+) -> None:
+    who = asked(
+        market, insured(market, risk, age=float(int(age))), household_income=income,
+        stated=tuple(stated), covered_elsewhere=frozenset(Need) if covered else frozenset(),
+    )  # fmt: skip
+    for item in answered(market, who).items:
+        value, reasons = item.scored.value, item.statements[:REASONS]
+        assert len(reasons) == REASONS
+        assert all(one.polarity is not Polarity.AGAINST for one in reasons)
+        assert all(len(one.text.en) <= 140 and len(one.text.zh) <= 70 for one in reasons)
+        for one in reasons:
+            told = one.parameters
+            if one.code is Code.WORTH_MORE:
+                assert told["worth"] == value.worth > value.premium
+            if one.code in {Code.BAD_YEAR, Code.DEAREST_YEARS}:
+                assert round(float(str(told["with_plan"]))) < round(float(str(told["without"])))
+            if one.code is Code.STATED_NEED:
+                assert told["need"] in [NEED_NAMES[need] for need in stated]
+            if one.code is Code.NOT_COVERED_YET:
+                assert not covered
+            numbers = [number for number in told.values() if isinstance(number, float)]
+            assert bool(numbers) is any(letter.isdigit() for letter in one.text.en)
+
+
 def test_cautions_tell_loading_exclusion_waiting_and_what_is_open() -> None:
     answers = {**HEALTHY, "body_mass_index": 32.0, "thyroid_nodule": "grade_1"}
     decision = answered("cn", asked(household_income=None), underwriting=decided(answers))

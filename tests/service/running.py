@@ -11,6 +11,7 @@ from riskengine.release import load_release
 from riskengine.service.app import Outside, create_app
 from riskengine.service.holding import FixedReleases
 from riskengine.service.quoting import AnyRelease
+from riskengine.service.security import security_of
 from riskengine.settings import Settings
 from riskengine.store import Database
 
@@ -26,8 +27,22 @@ def application(folder: Path | None, *releases: AnyRelease, **settings: object) 
 
 
 def serve(folder: Path, port: int) -> None:
-    """Serve the kept release of the study, until the process is killed."""
-    uvicorn.run(application(folder, load_release(KEPT)), port=port, log_level="warning")
+    """Serve the kept release of the study until the process is killed; with the keys there are."""
+    uvicorn.run(with_keys(folder) or application(folder, load_release(KEPT)), port=port,
+                log_level="warning")  # fmt: skip
+
+
+def with_keys(folder: Path) -> FastAPI | None:
+    """An application with the keys in a folder; None without."""
+    keys = folder / "keys.json"
+    if not keys.exists():
+        return None
+    settings = Settings(keys=keys, audit_anchors=folder / "anchors.txt", poll_seconds=3600)
+    database = Database(f"sqlite:///{folder}/store.db")
+    security = security_of(settings, database)
+    assert security.protected is not None
+    outside = Outside(FixedReleases.of(load_release(KEPT)), database, security.protected.cipher)
+    return create_app(outside, settings, security)
 
 
 if __name__ == "__main__":

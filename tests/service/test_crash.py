@@ -8,13 +8,21 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2 as httpx
 import pytest
 import sqlalchemy as sa
 
+from riskengine.security.key_ring import new_ring, write_key_ring
+from riskengine.security.scopes import Caller, Scope
+from riskengine.security.tables import AUDIT
+from riskengine.security.tokens import issue_token
 from riskengine.service.requests import EXAMPLE_ANSWERS
+from riskengine.service.security import security_of
+from riskengine.settings import Settings
 from riskengine.store import Database, Plain, read_acceptance, read_quote
 from riskengine.store.schema import FEEDBACK
 from tests.conftest import ROOT
@@ -37,10 +45,17 @@ class Told:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    with served(tmp_path) as there:
+        yield there
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A service on the store in a folder, in a process of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tests.service.running", str(tmp_path), str(port)]
+    command = [sys.executable, "-m", "tests.service.running", str(folder), str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -103,6 +118,51 @@ def test_what_was_told_as_kept_survives_a_kill(
             assert read_acceptance(connection, quote_id) is not None
         kept = set(connection.scalars(sa.select(FEEDBACK.c.feedback_id)))
     assert set(told.feedback) <= kept
+    database.close()
+
+
+def test_the_audit_log_is_whole_and_has_all_that_was_told_after_a_kill(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    write_key_ring(tmp_path / "keys.json", new_ring(now))
+    database = Database(f"sqlite:///{tmp_path}/store.db")
+    anchors = tmp_path / "anchors.txt"
+    protected = security_of(
+        Settings(keys=tmp_path / "keys.json", audit_anchors=anchors), database
+    ).protected
+    assert protected is not None
+    scopes = frozenset({Scope.CONSENTS})
+    token = issue_token(protected.keys(), Caller("desk", scopes), now, protected.terms)
+    told: list[str] = []
+
+    def consent(url: str, thread: int) -> None:
+        body = {"purpose": "pricing", "given": True, "wording": "2026-01"}
+        with (
+            suppress(httpx.HTTPError),
+            httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}) as client,
+        ):
+            for number in range(10_000):
+                member = f"m{thread}-{number}"
+                if client.post(f"/v1/members/{member}/consents", json=body).status_code == 201:
+                    told.append(member)
+
+    with served(tmp_path) as (process, url):
+        threads = [threading.Thread(target=consent, args=(url, n)) for n in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        until = time.monotonic() + 20
+        while len(told) < ENOUGH // 3 and time.monotonic() < until:
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        for thread in threads:
+            thread.join()
+    assert len(told) >= ENOUGH // 3
+    assert protected.audit.verify() == ()
+    assert all(protected.consents.history(member) for member in told)
+    with database.reading() as connection:
+        kept = connection.scalar(
+            sa.select(sa.func.count()).where(AUDIT.c.action == "consent.given.pricing")
+        )
+    assert len(told) <= kept <= len(told) + THREADS
     database.close()
 
 

@@ -2,11 +2,14 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import requests
 import schemathesis
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -20,8 +23,17 @@ from schemathesis.specs.openapi.checks import (
 from urllib3 import HTTPResponse
 
 from riskengine.release import load_release
+from riskengine.security.key_ring import new_ring, write_key_ring
+from riskengine.security.scopes import Caller, Scope
+from riskengine.security.tokens import issue_token
+from riskengine.service.app import Outside, create_app
+from riskengine.service.holding import FixedReleases
+from riskengine.service.security import security_of
+from riskengine.service.security.middleware import TOKEN_PATH
+from riskengine.settings import Settings
+from riskengine.store import Database
 from tests.golden.market_releases import market_release
-from tests.service.running import KEPT, application
+from tests.service.running import KEPT, NOW, application
 
 JSON = {"content-type": "application/json"}
 QUICK = settings(
@@ -93,6 +105,66 @@ def test_every_route_keeps_its_contract(session: requests.Session, path: str, me
         )
 
     check()
+
+
+def keyed(folder: Path) -> tuple[FastAPI, dict[str, str]]:
+    """An application with keys, and the token of somebody who may do everything."""
+    write_key_ring(folder / "keys.json", new_ring(NOW))
+    database = Database(f"sqlite:///{folder}/store.db")
+    anchors = folder / "anchors.txt"
+    settings = Settings(keys=folder / "keys.json", audit_anchors=anchors, poll_seconds=3600)
+    security = replace(security_of(settings, database), clock=lambda: NOW)
+    protected = security.protected
+    assert protected is not None
+    source = FixedReleases.of(load_release(KEPT))
+    outside = Outside(source, database, protected.cipher, lambda: NOW)
+    everything = Caller("li.wei", frozenset(Scope), person=True, second_factor=True)
+    token = issue_token(protected.keys(), everything, NOW, protected.terms)
+    return create_app(outside, settings, security), {"authorization": f"Bearer {token}"}
+
+
+with TemporaryDirectory() as _place:
+    KEYED = keyed(Path(_place))[0].openapi()
+WITH_KEYS = schemathesis.openapi.from_dict(KEYED)
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[requests.Session]:
+    app, headers = keyed(tmp_path_factory.mktemp("keyed"))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        session = requests.Session()
+        session.headers.update(headers)
+        session.mount("http://", InProcess(client))
+        yield session
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        (path, method)
+        for path, told in KEYED["paths"].items()
+        for method in told
+        if path not in DOCUMENT["paths"]
+    ],
+)
+def test_routes_of_a_service_with_keys_keep_their_contract(
+    secured: requests.Session, path: str, method: str
+) -> None:
+    refused = 0
+
+    @QUICK
+    @given(case=WITH_KEYS[path][method].as_strategy())
+    def check(case: schemathesis.Case) -> None:
+        nonlocal refused
+        response = case.call(session=secured, base_url="http://testserver")
+        refused += response.status_code in {401, 403}
+        checks = [not_a_server_error]
+        if path != TOKEN_PATH:
+            checks += [status_code_conformance, content_type_conformance]
+        case.validate_response(response, checks=tuple(checks))
+
+    check()
+    assert refused == 0 or path == TOKEN_PATH
 
 
 @pytest.mark.parametrize(

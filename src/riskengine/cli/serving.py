@@ -13,6 +13,8 @@ from riskengine.settings import Settings, told
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 store = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The serving store.")
 app.add_typer(store, name="store")
@@ -82,18 +84,25 @@ def _leave(*_: object) -> NoReturn:
 
 def _trace(application: "FastAPI") -> None:
     try:
-        from opentelemetry import trace
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        trace_to(application, OTLPSpanExporter())
     except ImportError as error:
         message = f"RISKENGINE_TELEMETRY needs the extra `telemetry`: {error}"
         raise InputError(message) from error
-    provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    trace.set_tracer_provider(provider)
-    FastAPIInstrumentor.instrument_app(application)
+
+
+def trace_to(application: "FastAPI", exporter: "SpanExporter") -> "TracerProvider":
+    """Send a span of each request to an exporter, in batches; the provider can flush them."""
+    from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider = TracerProvider(resource=Resource.create({"service.name": "riskengine"}))
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    FastAPIInstrumentor.instrument_app(application, tracer_provider=provider)
+    return provider
 
 
 def listening_address(host: str, *, secured: bool) -> str:

@@ -180,8 +180,8 @@ def _entry_problems(market: OpenMarket, plan: str, columns: Columns) -> list[Pro
     found = market.catalogue.plan(plan)
     problems: list[Problem] = []
     size = len(next(iter(columns.values())))
-    if market.start < found.effective_from:
-        told = f"plan {plan} is on sale from {found.effective_from}"
+    if not found.on_sale(market.start, renewal=market.renewal):
+        told = f"plan {plan} is {found.sold}"
         problems += [Problem(row, "start", str(market.start), told) for row in range(size)]
     if market.renewal or "age" not in columns:
         return problems

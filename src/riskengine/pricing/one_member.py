@@ -210,7 +210,7 @@ class OneMember:
                 rates[plan.plan],
             )
             for plan in market.catalogue.plans
-            if plan.effective_from <= market.start
+            if plan.on_sale(market.start)
         }
 
     def plan_set(self, names: Iterable[str]) -> PlanSet | None:

@@ -67,12 +67,15 @@ class Plan(Frozen):
     """One plan a member can buy: a variant of `product`, with one benefit or several.
 
     `tariff` is the one of the market's rate book that rates it; None where the book has no tariffs.
+    A first cover may begin from `effective_from` to `effective_to`, both included; without the
+    latter it stays on sale.
     """
 
     product: Name
     plan: Name
     tariff: Name | None = None
     effective_from: LaxDate
+    effective_to: LaxDate | None = None
     name: Told
     summary: Told
     exclusions: Told
@@ -90,6 +93,24 @@ class Plan(Frozen):
             medical = {"kind": "medical_expense", **content["benefit"]}
             return {"product": content.get("plan"), "benefits": {"medical": medical}, **rest}
         return content
+
+    @model_validator(mode="after")
+    def sold_in_order(self) -> "Plan":
+        if self.effective_to is not None and self.effective_to < self.effective_from:
+            message = f"effective_to {self.effective_to} is before effective_from"
+            raise ValueError(message)
+        return self
+
+    def on_sale(self, start: date, *, renewal: bool = False) -> bool:
+        """Whether a cover may begin on a day; a renewal also when the plan is sold no more."""
+        ended = self.effective_to is not None and start > self.effective_to
+        return self.effective_from <= start and (renewal or not ended)
+
+    @property
+    def sold(self) -> str:
+        """When it is on sale, in words."""
+        until = "" if self.effective_to is None else f" to {self.effective_to}"
+        return f"on sale from {self.effective_from}{until}"
 
     @property
     def benefit(self) -> MedicalBenefit:

@@ -53,8 +53,8 @@ def gates(plan: Plan, age: FloatArray, as_of: date, *, renewal: bool = False) ->
             plan.plan,
             Gate.NOT_YET_ON_SALE,
             "as_of",
-            f"on sale from {plan.effective_from}",
-            np.full(len(age), as_of < plan.effective_from),
+            plan.sold,
+            np.full(len(age), not plan.on_sale(as_of, renewal=renewal)),
         ),
         GateResult(
             plan.plan,

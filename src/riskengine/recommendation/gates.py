@@ -153,8 +153,7 @@ def _of_catalogue(
     name, fits = plan.plan, plan.suitability
     channels = ", ".join(fits.channels)
     results = [
-        _result(name, Gate.ON_SALE, market.start >= plan.effective_from,
-                (str(market.start), f"on sale from {plan.effective_from}")),
+        _result(name, Gate.ON_SALE, plan.on_sale(market.start), (str(market.start), plan.sold)),
         _result(name, Gate.CHANNEL, asked.channel in fits.channels,
                 (asked.channel, f"sold through {channels}")),
     ]  # fmt: skip

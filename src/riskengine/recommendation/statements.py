@@ -38,6 +38,7 @@ class Code(StrEnum):
     DEAREST_YEARS = "dearest_years"
     OFTEN_TAKEN = "often_taken"
     PAYS_ON_AVERAGE = "pays_on_average"
+    CHANCE_OF_PAYMENT = "chance_of_payment"
     PREMIUM_OF_INCOME = "premium_of_income"
     PREMIUM_A_MONTH = "premium_a_month"
     WORTH_LESS = "worth_less"
@@ -98,6 +99,10 @@ _CODES = {
         _FOR, Source.VALUE, "平均每年预计给付约{paid:,.0f}{currency}。",
         "It is expected to pay about {paid:,.0f} {currency} a year on average.",
     ),
+    Code.CHANCE_OF_PAYMENT: (
+        _FOR, Source.VALUE, "每年给付的可能性约为{chance:.1%}。",
+        "The chance that it pays in a year is about {chance:.1%}.",
+    ),
     Code.PREMIUM_OF_INCOME: (
         _FOR, Source.RULE, "保费约占您家庭收入的{share:.1%}。",
         "Its premium is about {share:.1%} of your household's income.",
@@ -111,8 +116,8 @@ _CODES = {
         "To you this cover is worth about {worth:,.0f} {currency} a year, less than its premium.",
     ),
     Code.DEDUCTIBLE: (
-        _AGAINST, Source.RULE, "每年最初的{deductible:,.0f}{currency}由您自付。",
-        "You pay the first {deductible:,.0f} {currency} of each year yourself.",
+        _AGAINST, Source.RULE, "适用免赔额的费用，每年最初的{deductible:,.0f}{currency}由您自付。",
+        "Of costs with a deductible you pay the first {deductible:,.0f} {currency} of each year.",
     ),
     Code.WAITING_PERIOD: (
         _AGAINST, Source.RULE, "首次投保的最初{days:.0f}天不在保障内。",
@@ -198,6 +203,7 @@ def _reasons(one: Scored, told_from: Told) -> Iterator[tuple[Code, Parameters]]:
         if round(with_plan) < round(without):
             yield code, {"without": without, "with_plan": max(with_plan, 0.0)}
     yield Code.PAYS_ON_AVERAGE, {"paid": value.expected_plan_paid}
+    yield Code.CHANCE_OF_PAYMENT, {"chance": value.chance_of_payment}
     if asked.household_income is not None:
         yield Code.PREMIUM_OF_INCOME, {"share": value.premium / asked.household_income}
     yield Code.PREMIUM_A_MONTH, {"monthly": value.premium / 12}

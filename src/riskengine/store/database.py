@@ -34,7 +34,9 @@ class Database:
             dialect, file = parsed.get_backend_name(), parsed.database
             wait = {"timeout": patience} if dialect == "sqlite" else {}
             if dialect == "postgresql":
-                wait = {"connect_timeout": max(round(patience), 1)}
+                # A server that is gone without a word is found out as soon.
+                gone = round(1000 * patience)
+                wait = {"connect_timeout": max(round(patience), 1), "tcp_user_timeout": gone}
             # A server may have gone since a connection was last used; a file has not.
             self.engine = sa.create_engine(
                 url, connect_args=wait, pool_pre_ping=dialect == "postgresql"
