@@ -54,6 +54,10 @@ class Severity(IntEnum):
 
 
 _TOLERANCE = 1e-12
+_STANDARD = Text(
+    zh="没有核保规则适用，按标准条件承保。",
+    en="No underwriting rule applies: accepted on standard terms.",
+)
 _TOO_MUCH = Text(
     zh="加费合计超过费率手册的上限，需人工核保。",
     en="The loadings add up to more than the rate book allows; an underwriter decides.",
@@ -210,6 +214,8 @@ class _Found:
         reasons = [(rule.rule, rule.reason) for rule in self.held]
         if self.too_much:
             reasons.append(("loading_too_high", _TOO_MUCH))
+        if not reasons and severity is Severity.ACCEPT:
+            reasons.append(("no_rule_applies", _STANDARD))
         asked = {test.field for rule in self.waiting for test in rule.when}
         return Decision(
             outcome=Outcome[severity.name],
