@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check format serve bench bench-pricing bench-profiles bench-recommendation bench-reprice bench-risk bench-service golden notebooks lock clean
+.PHONY: help demo test check format serve bench bench-pricing bench-profiles bench-recommendation bench-reprice bench-risk bench-service dislocation golden notebooks lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ bench-recommendation: $(READY) ## measure what the first recommendation is worth
 
 bench-service: $(READY) ## measure a quote over HTTP against MLflow serving and an empty endpoint
 	$(BIN)/python -m benchmarks.service
+
+dislocation: $(READY) ## print how premiums of a fixed portfolio moved since an earlier commit (SINCE=...)
+	@$(BIN)/python -m tests.golden.moved
 
 golden: $(READY) ## rewrite the golden quotes and premiums
 	$(BIN)/python -m tests.golden.rewrite
