@@ -3,9 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow.compute as pc
 import pytest
 
-from riskengine.errors import ReleaseError, SpecError, TableError
+from riskengine.errors import InputError, ReleaseError, SpecError, TableError
 from riskengine.market_release import (
     MarketRelease,
     build_market_release,
@@ -13,8 +15,9 @@ from riskengine.market_release import (
     perils_of,
     save_market_release,
 )
-from riskengine.market_training import learn_market, market_experience, read_market
+from riskengine.market_training import Experience, learn_market, market_experience, read_market
 from riskengine.pricing.perils import Incidence
+from riskengine.pricing.trend import ReportedCost, develop
 from riskengine.products.benefit import Peril
 from riskengine.products.load import shipped
 from riskengine.release import load_release
@@ -111,6 +114,30 @@ def test_a_market_is_learnt_from_tables(tmp_path: Path) -> None:
     assert {"age", "sex", "tobacco", "body_mass_index"} <= first.release.inputs.keys()
     rates = first.release.base_rates["us_aca-2026"]
     assert rates["bronze"] < rates["silver"] < rates["gold"] < rates["platinum"]
+
+
+def test_claims_still_to_come_are_in_what_a_market_learns_once(tmp_path: Path) -> None:
+    tables = synthetic_tables("us_aca", 2_000, tmp_path)
+    files = read_market(shipped("us_aca"))
+    cut = max(tables["policies"]["end_date"].to_pylist())
+    claims = tables["claims"].filter(pc.less_equal(tables["claims"]["reported_on"], cut))
+    whole, part = (
+        market_experience({**tables, "claims": one}, quick_spec(), files)
+        for one in (tables["claims"], claims)
+    )
+    newest = part.share_known < 0.99
+    assert 0.02 < newest.mean() < 0.9
+    assert whole.share_known.min() > part.share_known.min()
+
+    def total(of: Experience, rows: np.ndarray) -> float:
+        return float(of.outcomes[Peril.MEDICAL_SPEND][rows].sum())
+
+    reported = float((part.outcomes[Peril.MEDICAL_SPEND] * part.share_known)[newest].sum())
+    assert reported < 0.97 * total(whole, newest)
+    assert total(part, newest) == pytest.approx(total(whole, newest), rel=0.03)
+    assert total(part, ~newest) == pytest.approx(total(whole, ~newest), rel=0.003)
+    with pytest.raises(InputError, match="development and trend apply once each"):
+        develop(develop(ReportedCost(np.ones(1)), 0.9), 0.9)  # type: ignore[arg-type]
 
 
 def test_events_of_members_just_come_are_no_experience(tmp_path: Path) -> None:

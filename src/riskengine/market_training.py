@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as arrow
+import pyarrow.compute as pc
 
 from riskengine.errors import InputError, TableError
 from riskengine.market_release import MarketRelease, build_market_release, perils_of, with_inputs
@@ -25,6 +26,7 @@ from riskengine.pricing.perils import (
     fit_stays,
 )
 from riskengine.pricing.rating import reference_columns
+from riskengine.pricing.trend import ReportedCost, develop
 from riskengine.pricing.utilisation import InducedUtilisation, read_induced_utilisation
 from riskengine.products.benefit import Peril, Unit
 from riskengine.products.event_codes import EventCodes, read_event_codes
@@ -40,6 +42,7 @@ from riskengine.products.rate_book_edition import Editions, tier_fault
 from riskengine.products.rate_book_read import read_editions, read_underwriting
 from riskengine.products.underwriting import Underwriting
 from riskengine.profiles.build import build_experience
+from riskengine.profiles.completion import completion_factors, reported_by_month, share_known
 from riskengine.profiles.events import count_events
 from riskengine.profiles.features import FEATURES
 from riskengine.profiles.services import ServiceYears, years_by_service
@@ -80,14 +83,16 @@ class MarketFiles:
 class Experience:
     """Policies of the experience (n rows): profiles and cover, and what happened by peril.
 
-    `outcomes` are totals of the policy period, in the unit of the peril, NaN where a policy is no
-    experience of it; `stages` count events.
+    `outcomes` are totals of the policy period, in the unit of the peril, with the claims still to
+    come (`share_known` of them has been reported), NaN where a policy is no experience of it;
+    `stages` count events.
     """
 
     rows: arrow.Table
     years: ServiceYears
     outcomes: Mapping[Peril, FloatArray]
     stages: Mapping[Peril, Mapping[str, int]]
+    share_known: FloatArray
 
     @property
     def exposure(self) -> FloatArray:
@@ -134,6 +139,7 @@ def market_experience(tables: Tables, spec: ModelSpec, files: MarketFiles) -> Ex
         raise TableError(message)
     exposure = rows["exposure"].to_numpy()
     years = years_by_service(tables["claims"], rows["policy_id"], exposure)
+    known = _share_known(tables["claims"], rows)
     outcomes: dict[Peril, FloatArray] = {}
     stages: dict[Peril, dict[str, int]] = {}
     for peril in perils_of(files.catalogue):
@@ -146,7 +152,18 @@ def market_experience(tables: Tables, spec: ModelSpec, files: MarketFiles) -> Ex
             outcomes[peril] = days.astype(np.float64)
         else:
             outcomes[peril], stages[peril] = _events(tables, rows, files.events, peril)
-    return Experience(rows, years, outcomes, stages)
+    # Brought to their ultimate here, and nowhere else; trend follows when a cover is priced.
+    ultimate = {peril: develop(ReportedCost(told), known) for peril, told in outcomes.items()}
+    told = {peril: cost.values for peril, cost in ultimate.items()}
+    return Experience(rows, years, told, stages, known)
+
+
+def _share_known(claims: arrow.Table, rows: arrow.Table) -> FloatArray:
+    """How much of the claims of each policy has been reported by the last report, (n,)."""
+    factors = completion_factors(reported_by_month(claims))
+    start, end = (rows[name].cast(arrow.int32()).to_numpy() for name in ("start_date", "end_date"))
+    until: date = pc.max(claims["reported_on"]).as_py()
+    return share_known(start.astype(np.float64), end.astype(np.float64), factors, until)
 
 
 def _events(
@@ -285,7 +302,17 @@ def learn_market(
         files.policy,
     )
     release = with_inputs(release, spread_of(release.questions, book))
-    return LearntMarket(release, tier_notes(market, insured, exposure))
+    notes = (*tier_notes(market, insured, exposure), _completion_note(experience))
+    return LearntMarket(release, notes)
+
+
+def _completion_note(experience: Experience) -> str:
+    least, whole = float(experience.share_known.min()), experience.exposure
+    mean = float(np.average(experience.share_known, weights=whole))
+    return (
+        f"claims are brought to their ultimate: {mean:.1%} of them are known, of the newest"
+        f" policies {least:.1%}"
+    )
 
 
 def reference_book(experience: Experience, files: MarketFiles) -> arrow.Table:

@@ -3,10 +3,16 @@ from datetime import date
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as arrow
 import pytest
 
 from riskengine.errors import TableError
-from riskengine.profiles.completion import completion_factors, run_off
+from riskengine.profiles.completion import (
+    completion_factors,
+    reported_by_month,
+    run_off,
+    share_known,
+)
 from riskengine.profiles.drift import population_stability_index
 from riskengine.tables import Tables
 
@@ -25,6 +31,24 @@ def test_completion_factors_are_those_of_the_chain_ladder_by_hand() -> None:
         completion_factors(frame[:1])
 
 
+def test_the_share_of_a_cover_that_is_known_by_hand() -> None:
+    factors = arrow.table({"development_month": [1, 2, 3], "completion_factor": [0.5, 0.8, 1.0]})
+
+    def share(first: str, last: str, until: str) -> float:
+        start, end = (
+            np.array([np.datetime64(day).astype(np.int64)], np.float64) for day in (first, last)
+        )
+        return float(share_known(start, end, factors, date.fromisoformat(until))[0])
+
+    whole = share("2025-01-01", "2025-12-31", "2025-12-31")
+    assert whole == pytest.approx((304 + 30 * 0.8 + 31 * 0.5) / 365)
+    assert share("2025-01-01", "2025-12-31", "2026-02-28") == 1
+    # December has not ended on the 30th: it counts as if it just had, November as one month old.
+    assert share("2025-12-01", "2025-12-31", "2025-12-30") == pytest.approx(0.5)
+    assert share("2025-11-01", "2025-11-30", "2025-12-30") == pytest.approx(0.5)
+    assert share("2025-11-01", "2025-11-30", "2025-12-31") == pytest.approx(0.8)
+
+
 def test_the_run_off_knows_only_what_was_reported(synthetic: Tables) -> None:
     as_of = date(2025, 1, 1)
     frame = (
@@ -33,6 +57,10 @@ def test_the_run_off_knows_only_what_was_reported(synthetic: Tables) -> None:
     claims = synthetic["claims"].to_pandas()
     known = claims[(claims["service_date"] < as_of) & (claims["reported_on"] <= as_of)]
     assert frame["allowed_amount"].sum() == pytest.approx(known["allowed_amount"].sum())
+    kept = arrow.Table.from_pandas(known, synthetic["claims"].schema, preserve_index=False)
+    same = frame.sort_values(["service_month", "report_month"], ignore_index=True)
+    own = reported_by_month(kept)
+    assert own["allowed_amount"].to_numpy() == pytest.approx(same["allowed_amount"].to_numpy())
     factors = completion_factors(frame)["completion_factor"].to_numpy()
     assert factors[-1] == 1
     assert 0.3 < factors[0] < 0.8  # most claims take one to three weeks

@@ -1,7 +1,8 @@
 """What every service cost in each policy year, and its stays: what perils of many terms learn from.
 
 Reversals are counted with the line they take back. Left out: bringing months not yet fully known
-to their ultimate (`completion`), and what a peril makes of it (`riskengine.pricing.perils`).
+to their ultimate (`riskengine.market_training`), and what a peril makes of it
+(`riskengine.pricing.perils`).
 """
 
 from dataclasses import dataclass
