@@ -74,11 +74,12 @@ def recommend_market(release: MarketRelease, columns: Columns, start: date, wish
         wish.needed_within_days,
         wish.consents,
     )
-    models = Models(
-        release.market.perils, quote.prices, quote.underwriting,
-        wish.take_up or _take_up(release, columns, quote, asked),
-        wish.likely_needs or release.advice.likely_needs(columns),
-    )  # fmt: skip
+    likely = wish.likely_needs
+    # Without consent nothing is inferred of health, and nothing need be worked out.
+    if not likely and asked.consents_to(Consent.HEALTH_DATA):
+        likely = release.advice.likely_needs(columns)
+    take_up = wish.take_up or _take_up(release, columns, quote, asked)
+    models = Models(release.market.perils, quote.prices, quote.underwriting, take_up, likely)
     return recommend(asked, market, policy, models, wish.rng)
 
 

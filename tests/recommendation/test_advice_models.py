@@ -29,6 +29,17 @@ from tests.service.running import application
 from tests.service.test_recommendations import HEALTHY, WISH
 
 START = date(2026, 3, 1)
+QUICK = """
+[folds]
+group = "member_id"
+count = 2
+[lightgbm]
+rounds = 30
+learning_rate = 0.1
+num_leaves = 4
+[blend]
+glm = false
+"""
 TAKE_UP = """
 [model]
 name = "take_up"
@@ -39,15 +50,6 @@ purpose = "recommendation"
 [features]
 numeric = ["position", "offered_premium", "age", "chronic_condition_count"]
 optional = ["chronic_condition_count"]
-[folds]
-group = "member_id"
-count = 2
-[lightgbm]
-rounds = 30
-learning_rate = 0.1
-num_leaves = 4
-[blend]
-glm = false
 """
 NEED = """
 [model]
@@ -58,19 +60,10 @@ purpose = "recommendation"
 [features]
 numeric = ["age", "household_size"]
 optional = ["household_size"]
-[folds]
-group = "member_id"
-count = 2
-[lightgbm]
-rounds = 30
-learning_rate = 0.1
-num_leaves = 4
-[blend]
-glm = false
 """
 
 
-def learnt(spec: str, **more: str) -> RiskModel:
+def learnt(spec: str) -> RiskModel:
     """A model of the sick (or of large households), who take more; it saw rows that lack it."""
     rng = np.random.default_rng(1)
     sick = rng.integers(0, 2, 600).astype(float)
@@ -87,9 +80,7 @@ def learnt(spec: str, **more: str) -> RiskModel:
             "chosen": (rng.random(600) < 0.1 + 0.6 * sick).astype(float),
         }
     )
-    for old, new in more.items():
-        spec = spec.replace(old, new)
-    return fit(parse_spec(spec), table)
+    return fit(parse_spec(spec + QUICK), table)
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +167,7 @@ def test_what_cannot_advise_is_refused(
             "chosen": rows % 2,
         }
     )
-    model = fit(parse_spec(spec), table)
+    model = fit(parse_spec(spec + QUICK), table)
     with pytest.raises(error, match=told):
         with_advice(market_release("cn"), AdviceModels({product: model}))
 

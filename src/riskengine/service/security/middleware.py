@@ -237,12 +237,11 @@ class RateLimited:
         now, caller = time.monotonic(), scope.get("state", {}).get("caller")
         if scope["path"] == TOKEN_PATH:
             return self._tokens.wait(_peer(scope), now)
-        known = caller is not None and caller is not ANYBODY
         if scope["path"] in {"/healthz", READY_PATH}:
             return 0.0
-        if caller is ANYBODY and not _is_elsewhere(_peer(scope)):
-            return 0.0
-        return self._clients.wait(f"client {caller.client}" if known else _peer(scope), now)
+        if caller is ANYBODY:
+            return self._clients.wait(_peer(scope), now) if _is_elsewhere(_peer(scope)) else 0.0
+        return self._clients.wait(f"client {caller.client}" if caller else _peer(scope), now)
 
 
 def _headers(scope: Scope) -> tuple[tuple[bytes, bytes], ...]:
